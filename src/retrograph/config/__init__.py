@@ -1,0 +1,28 @@
+"""What an operator can set: grouped settings, and one way to read them that lists every mistake at once."""
+
+from retrograph.config.reading import ENVIRONMENT_PREFIX, TOML_FILE, load_settings
+from retrograph.config.settings import (
+    Endpoint,
+    HttpSettings,
+    JobSettings,
+    LogSettings,
+    Neo4jSettings,
+    ServiceSettings,
+    Settings,
+)
+from retrograph.config.values import Url, redacted
+
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "TOML_FILE",
+    "Endpoint",
+    "HttpSettings",
+    "JobSettings",
+    "LogSettings",
+    "Neo4jSettings",
+    "ServiceSettings",
+    "Settings",
+    "Url",
+    "load_settings",
+    "redacted",
+]
