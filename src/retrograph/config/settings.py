@@ -148,10 +148,10 @@ class LogSettings(_Group):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe level that is written."
     )
-    format: Literal["auto", "text", "json"] = Field(
-        default="auto",
+    format: Literal["text", "json"] = Field(
+        default="text",
         description="`text`: lines for people (coloured on a terminal, `event key=value` with a time stamp elsewhere). "
-        "`json`: one JSON object a line, messages of commands included. `auto` is `text`.",
+        "`json`: one JSON object a line, messages of commands included.",
     )
 
 
@@ -166,7 +166,7 @@ def _cache_beside_store(found: dict[str, Any]) -> Url:
 
 
 class Settings(BaseSettings):
-    """Where things are. A URL chooses the technology; a part that is not installed says what to install."""
+    """A URL chooses the technology; a part that is not installed says what to install."""
 
     model_config = SettingsConfigDict(
         env_prefix="RETROGRAPH_",

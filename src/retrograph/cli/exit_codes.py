@@ -1,0 +1,42 @@
+"""What a command's exit code means: the one place where errors and ends of jobs become one.
+
+0    done
+1    the job failed, or ended with items that failed; an unexpected error
+2    wrong usage or configuration
+3    a dependency is down
+4    the job is held by another process
+5    it was stopped or cancelled from elsewhere
+6    it paused
+130  Ctrl-C
+"""
+
+from enum import IntEnum
+
+from retrograph import errors
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    DEPENDENCY_DOWN = 3
+    HELD = 4
+    STOPPED_ELSEWHERE = 5
+    PAUSED = 6
+    INTERRUPTED = 130
+
+
+_OF_ERRORS: tuple[tuple[type[errors.RetrographError], ExitCode], ...] = (
+    (errors.UsageError, ExitCode.USAGE),
+    (errors.DependencyDown, ExitCode.DEPENDENCY_DOWN),
+    (errors.JobRefused, ExitCode.HELD),
+    (errors.LeaseLost, ExitCode.HELD),
+    (errors.RetrographError, ExitCode.FAILED),
+)
+
+
+def of_error(error: errors.RetrographError) -> ExitCode:
+    """The exit code of an error that ended a command."""
+    return next(code for kind, code in _OF_ERRORS if isinstance(error, kind))

@@ -1,0 +1,115 @@
+"""The door itself: parses, calls, and turns whatever happens into one sentence and an exit code.
+
+Everything that takes long to import is imported by the command that needs it, so that `--help` is immediate.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from retrograph import __version__
+from retrograph.cli import backfill, demo, doctor, graph, jobs, sandbox
+from retrograph.cli.exit_codes import ExitCode, of_error
+from retrograph.cli.output import complain
+from retrograph.errors import RetrographError
+
+app = typer.Typer(
+    name="retrograph",
+    help="Brings the past into a live graph: the same graph, whatever the order, the replays, the crashes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(backfill.app, name="backfill")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(graph.app, name="graph")
+app.command("sandbox")(sandbox.sandbox)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"retrograph {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point of the `retrograph` command."""
+    code = run(sys.argv[1:])
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.exit(code)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains when it flushes
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code; no exception leaves it."""
+    try:
+        return int(app(list(arguments), standalone_mode=False) or ExitCode.DONE)
+    except RetrographError as error:
+        complain(str(error))
+        return of_error(error)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.DONE
+    except BaseExceptionGroup as group:
+        return _first_of(group)
+    except Exception as error:
+        return _usage(error) if hasattr(error, "format_message") else _unexpected(error)
+
+
+def _usage(error: Exception) -> int:
+    """A mistake that the parser found; its own class is private to Typer."""
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context is not None else ""
+    message = str(error.format_message()).rstrip()  # type: ignore[attr-defined]
+    complain(message + hint if message else f"the command is incomplete{hint}")
+    return ExitCode.USAGE
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> int:
+    """A task group that several tasks failed in says what its first one on purpose says."""
+    ours, rest = group.split(RetrographError)
+    found = _leaf(ours or rest or group)
+    if isinstance(found, RetrographError):
+        complain(str(found))
+        return of_error(found)
+    return ExitCode.INTERRUPTED if isinstance(found, KeyboardInterrupt) else _unexpected(found)
+
+
+def _leaf(error: BaseException) -> BaseException:
+    return _leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _unexpected(error: BaseException) -> int:
+    """One sentence, and the details where they do not bury it."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="retrograph-", suffix=".log", delete=False) as file:
+            file.write("".join(traceback.format_exception(error)))
+        details = f"the details are in {file.name}"
+    except OSError:
+        details = "the details could not be written to a file"
+    complain(f"this should not have happened ({type(error).__name__}): {details}")
+    return ExitCode.FAILED
+
+
+if __name__ == "__main__":
+    main()
