@@ -1,0 +1,204 @@
+"""The recount pass: what depends on a shared node's category is rewritten after that category has changed.
+
+`SHOPS_IN` depends on a property of a node that users share, so a category that comes late, or changes, would make
+the counts depend on order. Whoever changes one leaves a mark in the same transaction. The pass notes the marks, waits
+until no write transaction that began before remains (it could still commit a count by the old category), walks the
+purchasers under their locks, and takes off each mark that is still the same one.
+
+Two passes at once would be harmless, only wasteful: the lease on the graph itself keeps it to one.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from retrograph.clock import Clock, to_millis
+from retrograph.graph.merge import recount
+from retrograph.graph.model import Mark, ProductChange, SharedChanges, SharedKeys, StoredShared, Wanted
+from retrograph.graph.retry import repeated
+from retrograph.graph.shared import category_of, path_of
+from retrograph.graph.store import GraphStore
+
+LEASE_SECONDS: Final = 15.0
+RENEWAL_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 0.5
+USERS_AT_A_TIME: Final = 50
+PRODUCTS_AT_A_TIME: Final = 500
+MARKS_AT_A_TIME: Final = 500
+
+
+class PassLost(Exception):  # noqa: N818 - tells that another pass goes on instead
+    """The lease ran out while this pass was walking; the marks it has not cleared are there for the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecountReport:
+    """What passes did: marks walked, users recounted, products given their category's hierarchy."""
+
+    marks: int = 0
+    users: int = 0
+    products: int = 0
+
+
+async def recount_until_clear(graph: GraphStore, clock: Clock) -> RecountReport:
+    """Runs passes, or waits for another process's pass, until no mark is left: what the end of a job waits for."""
+    total = RecountReport()
+    while await graph.marks():
+        report = await run_pass(graph, clock)
+        if report is None:
+            await clock.sleep(POLL_SECONDS)
+        else:
+            total = RecountReport(
+                marks=total.marks + report.marks,
+                users=total.users + report.users,
+                products=total.products + report.products,
+            )
+    return total
+
+
+async def run_pass(graph: GraphStore, clock: Clock) -> RecountReport | None:
+    """One pass over the marks that are there now; `None` if another process runs one, or took this one over."""
+    lease = _Lease(graph, clock)
+    async with lease.held() as held:
+        if not held:
+            return None
+        try:
+            return await _Pass(graph, clock, lease).run()
+        except PassLost:
+            return None
+
+
+class _Lease:
+    """The right to run a pass, renewed by a task of its own while the pass waits or walks."""
+
+    def __init__(self, graph: GraphStore, clock: Clock) -> None:
+        self._graph = graph
+        self._clock = clock
+        self._holder = uuid.uuid4().hex
+        self._lost = False
+
+    def check(self) -> None:
+        if self._lost:
+            raise PassLost
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[bool]:
+        if not await self._graph.take_recount_lease(self._holder, LEASE_SECONDS):
+            yield False
+            return
+        renewal = asyncio.create_task(self._renew(), name="recount-lease")
+        try:
+            yield True
+        finally:
+            renewal.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewal
+            await self._graph.release_recount_lease(self._holder)
+
+    async def _renew(self) -> None:
+        while not self._lost:
+            await self._clock.sleep(RENEWAL_SECONDS)
+            try:
+                self._lost = not await self._graph.take_recount_lease(self._holder, LEASE_SECONDS)
+            except Exception:  # the walk meets the same trouble and reports it
+                self._lost = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    graph: GraphStore
+    clock: Clock
+    lease: _Lease
+
+    async def run(self) -> RecountReport:
+        marks = await self.graph.marks()
+        if not marks:
+            return RecountReport()
+        await self.graph.settle()
+        products = await self._categories([mark for mark in marks if mark.label == "Category"])
+        users = await self._products([mark for mark in marks if mark.label == "Product"])
+        return RecountReport(marks=len(marks), users=users, products=products)
+
+    async def _categories(self, marks: Sequence[Mark]) -> int:
+        rewritten = 0
+        for mark in marks:
+            rewritten += await self._rewrite_products(mark.key)
+            await self._clear([mark])
+        return rewritten
+
+    async def _products(self, marks: Sequence[Mark]) -> int:
+        users = 0
+        for start in range(0, len(marks), MARKS_AT_A_TIME):
+            some = marks[start : start + MARKS_AT_A_TIME]
+            users += await self._recount_purchasers([mark.key for mark in some])
+            await self._clear(some)
+        return users
+
+    async def _rewrite_products(self, category_id: str) -> int:
+        """Gives a category's products its present hierarchy. Whoever writes a product locks its category too, so
+        under the category's lock nothing else moves a product into it."""
+        after, rewritten = "", 0
+        while True:
+            self.lease.check()
+            page = await repeated(self.graph, self.clock, partial(self._rewrite_page, category_id, after))
+            rewritten += len(page)
+            if len(page) < PRODUCTS_AT_A_TIME:
+                return rewritten
+            after = page[-1]
+
+    async def _rewrite_page(self, category_id: str, after: str) -> list[str]:
+        async with self.graph.transaction() as transaction:
+            await transaction.lock_shared(SharedKeys(categories=[category_id]))
+            page = await transaction.products_of(category_id, after, PRODUCTS_AT_A_TIME)
+            stored = await transaction.lock_shared(SharedKeys(categories=[category_id], products=page))
+            changes = _hierarchy_changes(stored, category_id)
+            if not changes.empty:
+                await transaction.write_shared(changes)
+        return page
+
+    async def _recount_purchasers(self, product_ids: Sequence[str]) -> int:
+        users = 0
+        async with aclosing(self.graph.purchasers(product_ids, USERS_AT_A_TIME)) as pages:
+            async for page in pages:
+                self.lease.check()
+                await repeated(self.graph, self.clock, partial(self._recount_page, sorted(page)))
+                users += len(page)
+        return users
+
+    async def _recount_page(self, user_ids: Sequence[str]) -> None:
+        async with self.graph.transaction() as transaction:
+            await transaction.lock_users(user_ids)
+            batch = await transaction.read_users([Wanted(user_id=user_id, whole=True) for user_id in user_ids], [])
+            changes = [recount(batch.users[user_id], user_id, batch.product_categories) for user_id in user_ids]
+            changes = [change for change in changes if not change.empty]
+            if changes:
+                await transaction.write_users(changes, to_millis(self.clock.now()))
+
+    async def _clear(self, marks: Sequence[Mark]) -> None:
+        self.lease.check()
+
+        async def clear() -> None:
+            async with self.graph.transaction() as transaction:
+                await transaction.clear_marks(marks)
+
+        await repeated(self.graph, self.clock, clear)
+
+
+def _hierarchy_changes(stored: StoredShared, category_id: str) -> SharedChanges:
+    hierarchy = path_of(stored.categories[category_id].fact)
+    return SharedChanges(
+        products=[
+            ProductChange(
+                product_id=product_id,
+                fact=product.fact,
+                category_hierarchy=hierarchy,
+                category_changed=False,
+            )
+            for product_id, product in stored.products.items()
+            if category_of(product.fact) == category_id and product.category_hierarchy != hierarchy
+        ]
+    )

@@ -1,0 +1,35 @@
+"""Repeating whole transactions: safe, because a join is idempotent."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from retrograph.clock import Clock
+from retrograph.graph.store import GraphDataError, GraphStore, StaleKnowledge, TransientGraphError
+
+TRIES: Final = 10
+FIRST_WAIT_SECONDS: Final = 0.02
+LONGEST_WAIT_SECONDS: Final = 3.0
+
+Result = TypeVar("Result")
+
+
+async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitable[Result]]) -> Result:
+    """Runs a whole transaction until it commits, with short jittered waits between the tries.
+
+    After the last try the graph is asked whether it answers at all: DependencyDown if it does not, GraphDataError if
+    it does, because then something about this transaction itself keeps failing.
+    """
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type((TransientGraphError, StaleKnowledge)),
+        wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
+        stop=stop_after_attempt(TRIES),
+        sleep=clock.sleep,
+        reraise=True,
+    )
+    try:
+        return await attempts(action)
+    except (TransientGraphError, StaleKnowledge) as error:
+        await graph.ping()
+        raise GraphDataError(f"it failed {TRIES} times: {error}") from error

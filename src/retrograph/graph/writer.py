@@ -1,0 +1,202 @@
+"""Writing by the law: what is ready at the same time shares a transaction (group commit), shared nodes go first.
+
+A batch is repeated whole after a deadlock, a lost connection or a commit of unknown outcome, which is safe because a
+join is. Where it fails for one user's data, each is tried alone and only that user fails.
+"""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from retrograph.clock import Clock, iso, to_millis
+from retrograph.errors import WriteFailed
+from retrograph.facts import Facts, SharedFacts, UserFacts
+from retrograph.graph.merge import NeedsWhole, join_user, merge_user, wanted
+from retrograph.graph.model import StoredBatch, UserChanges
+from retrograph.graph.retry import repeated
+from retrograph.graph.shared import Knowledge, join_shared, keys_of, mentioned, merge_shared
+from retrograph.graph.split import MAX_FACTS, split
+from retrograph.graph.store import (
+    GraphDataError,
+    GraphStore,
+    GraphTransaction,
+    StaleKnowledge,
+)
+
+MAX_USERS: Final = 50
+DEPENDENCY: Final = "graph"
+
+
+def new_mark(now: int) -> str:
+    """A mark that no other equals, beginning with the instant it was made."""
+    return f"{iso(now)}#{uuid.uuid4().hex}"
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """Facts that wait for a transaction, and the promise of its end."""
+
+    facts: Facts
+    size: int
+    done: asyncio.Future[None]
+
+
+class GraphWriter:
+    """Joins facts into a graph; any number of callers may wait at once.
+
+    Use it as `async with`: leaving waits for what is under way. `lanes` transactions run side by side.
+    """
+
+    def __init__(self, graph: GraphStore, clock: Clock, lanes: int | None = None) -> None:
+        self._graph = graph
+        self._clock = clock
+        self._lanes = lanes or graph.lanes
+        self._knowledge = Knowledge()
+        self._queue: deque[_Waiting] = deque()
+        self._ready = asyncio.Event()
+        self._closing = False
+        self._group = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        for number in range(self._lanes):
+            self._group.create_task(self._lane(), name=f"graph-lane-{number}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing = True
+        self._ready.set()
+        await self._group.__aexit__(kind, error, trace)
+
+    async def join(self, facts: Facts) -> None:
+        """Returns once the facts are committed. A user with more than 20,000 facts is split over transactions.
+
+        Raises WriteFailed if the graph refuses this user's data, DependencyDown if the graph does not answer.
+        """
+        for part in split(facts):
+            waiting = _Waiting(part, part.user.size, asyncio.get_running_loop().create_future())
+            self._queue.append(waiting)
+            self._ready.set()
+            await waiting.done
+
+    async def _lane(self) -> None:
+        while True:
+            await self._ready.wait()
+            batch = self._take()
+            if batch:
+                await self._commit(batch)
+            elif self._closing:
+                return
+
+    def _take(self) -> list[_Waiting]:
+        """What has queued up, within the bounds of one transaction."""
+        batch: list[_Waiting] = []
+        size = 0
+        while self._queue and len(batch) < MAX_USERS and (not batch or size + self._queue[0].size <= MAX_FACTS):
+            waiting = self._queue.popleft()
+            if not waiting.done.cancelled():
+                batch.append(waiting)
+                size += waiting.size
+        if not self._queue and not self._closing:
+            self._ready.clear()
+        return batch
+
+    async def _commit(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            await self._write([waiting.facts for waiting in batch])
+        except GraphDataError as error:
+            if len(batch) == 1:
+                _reject(batch, WriteFailed(f"the graph refused the data: {error}", dependency=DEPENDENCY))
+                return
+            for waiting in batch:
+                await self._commit([waiting])
+        except Exception as error:
+            _reject(batch, error)
+        except BaseException:
+            for waiting in batch:
+                waiting.done.cancel()
+            raise
+        else:
+            for waiting in batch:
+                if not waiting.done.done():
+                    waiting.done.set_result(None)
+
+    async def _write(self, batch: Sequence[Facts]) -> None:
+        await repeated(self._graph, self._clock, lambda: self._write_once(batch))
+
+    async def _write_once(self, batch: Sequence[Facts]) -> None:
+        await upsert_shared(self._graph, self._knowledge, join_shared(facts.shared for facts in batch), self._clock)
+        try:
+            await write_users(self._graph, [facts.user for facts in batch], self._clock)
+        except StaleKnowledge:
+            self._knowledge.forget()
+            raise
+
+
+def _reject(batch: Sequence[_Waiting], error: Exception) -> None:
+    for waiting in batch:
+        if not waiting.done.done():
+            waiting.done.set_exception(error)
+
+
+async def upsert_shared(graph: GraphStore, knowledge: Knowledge, facts: SharedFacts, clock: Clock) -> None:
+    """Joins what is news about shared nodes in a transaction of its own; knowledge grows only after its commit."""
+    # A product's category is locked with it even where nothing new is known of the category itself.
+    news = mentioned(knowledge.news(mentioned(facts)))
+    keys = keys_of(news)
+    if not (keys.categories or keys.products or keys.retailers):
+        return
+    mark = new_mark(to_millis(clock.now()))
+    async with graph.transaction() as transaction:
+        stored = await transaction.lock_shared(keys)
+        changes = merge_shared(stored, news, mark)
+        if not changes.empty:
+            await transaction.write_shared(changes)
+    knowledge.learn(stored, news)
+
+
+async def write_users(graph: GraphStore, facts: Sequence[UserFacts], clock: Clock) -> None:
+    """Joins a batch of users in one transaction: lock in order of id, read, merge, write only the difference."""
+    users = _by_user(facts)
+    now = to_millis(clock.now())
+    async with graph.transaction() as transaction:
+        await transaction.lock_users([user.user_id for user in users])
+        changes = await _merged(transaction, users)
+        changes = [change for change in changes if not change.empty]
+        if changes:
+            sent = sum(change.matches for change in changes)
+            if await transaction.write_users(changes, now) < sent:
+                raise StaleKnowledge("a node that users share has gone; it is made again")
+
+
+def _by_user(facts: Sequence[UserFacts]) -> list[UserFacts]:
+    users: dict[str, UserFacts] = {}
+    for part in facts:
+        users[part.user_id] = join_user(users[part.user_id], part) if part.user_id in users else part
+    return [users[user_id] for user_id in sorted(users)]
+
+
+async def _merged(transaction: GraphTransaction, users: Sequence[UserFacts]) -> list[UserChanges]:
+    products = sorted({product_id for user in users for product_id in user.purchases})
+    stored = await transaction.read_users([wanted(user) for user in users], products)
+    if any(product_id not in stored.product_categories for product_id in products):
+        raise StaleKnowledge("a product that was known has gone; it is made again")
+    changes = []
+    for user in users:
+        try:
+            changes.append(merge_user(stored.users[user.user_id], user, stored.product_categories))
+        except NeedsWhole:
+            changes.append(await _merged_whole(transaction, user, stored))
+    return changes
+
+
+async def _merged_whole(transaction: GraphTransaction, user: UserFacts, batch: StoredBatch) -> UserChanges:
+    stored = await transaction.read_users([wanted(user, whole=True)], list(user.purchases))
+    categories = {**batch.product_categories, **stored.product_categories}
+    return merge_user(stored.users[user.user_id], user, categories)
