@@ -1,11 +1,11 @@
 """The Category service: where a category stands in its tree, as facts of the day it was asked."""
 
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+import structlog
 
 from retrograph.clock import Clock, day_of, to_millis
 from retrograph.facts import RANK_CATALOGUE, CategoryFact, InvalidId, PathField, TextField, clean_id, clean_text
@@ -16,7 +16,7 @@ CACHE: Final = CacheLimits(entries=20_000)
 DEEPEST: Final = 100
 """No tree of categories is deeper; each level repeats its path, so an absurd one would cost its square."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 class _Level(msgspec.Struct, frozen=True, gc=False):
@@ -76,7 +76,7 @@ class Categories:
         path = f"/v1/categories/{segment(category_id)}"
         answer = await self.service.fetch(path, _ANSWER)
         if answer is None:
-            _log.warning("category-unknown", extra={"service": self.service.name, "category_id": category_id})
+            _log.warning("category-unknown", category_id=category_id)
             return UNKNOWN
         try:
             ids = [clean_id(level.id) if level.id.strip() else "" for level in answer.hierarchy]

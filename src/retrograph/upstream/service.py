@@ -54,6 +54,7 @@ class Service:
         self._http = http
         self._endpoint = endpoint
         self._base = _checked_base(endpoint)
+        self._shown = _without_credentials(self._base)
         self._bearer = Bearer(
             token=endpoint.token, file=endpoint.token_file, setting=endpoint.token_setting, clock=http.clock
         )
@@ -95,7 +96,7 @@ class Service:
         try:
             reply = await self._tried(call)
         except retries.Transient as fault:
-            raise DependencyDown(self.name, f"{self.name} at {self._endpoint.url} does not answer: {fault}") from fault
+            raise DependencyDown(self.name, f"{self.name} at {self._shown} does not answer: {fault}") from fault
         # An unknown user may well be a 404 with a page; it is a web site only if its health is a page too.
         known = reply.status != 404 or not may_be_unknown
         if reply.is_page and (known or await self._health_is_a_page()):
@@ -168,7 +169,7 @@ class Service:
             raise retries.Transient("token", "status 401 while the token was renewed")
         if status in (401, 403):
             raise ConfigurationError(
-                f"{self.name} answers {status} at {self._endpoint.url}: check {self._endpoint.token_setting}"
+                f"{self.name} answers {status} at {self._shown}: check {self._endpoint.token_setting}"
             )
         if 300 <= status < 400:
             raise self._misplaced(f"redirects to {response.headers.get('Location', 'somewhere else')}")
@@ -203,7 +204,7 @@ class Service:
             raise self.malformed(path, why) from error
 
     def _misplaced(self, what: str) -> ConfigurationError:
-        return ConfigurationError(f"{self._endpoint.url_setting}: {self.name} at {self._endpoint.url} {what}")
+        return ConfigurationError(f"{self._endpoint.url_setting}: {self.name} at {self._shown} {what}")
 
     async def _health(self) -> tuple[int, str]:
         limits = self._http.limits
@@ -242,5 +243,14 @@ def _checked_base(endpoint: Endpoint) -> str:
     except ValueError:
         sound = False
     if not sound:
-        raise ConfigurationError(f"{endpoint.url_setting}: {endpoint.url!r} is not an http:// or https:// address")
+        shown = _without_credentials(endpoint.url.strip())
+        raise ConfigurationError(f"{endpoint.url_setting}: {shown!r} is not an http:// or https:// address")
+    if "@" in parts.netloc and (endpoint.token or endpoint.token_file):
+        raise ConfigurationError(f"{endpoint.url_setting} holds a user, and {endpoint.token_setting} a token: keep one")
     return endpoint.url.strip().rstrip("/")
+
+
+def _without_credentials(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
