@@ -1,0 +1,335 @@
+"""The port of the job store: what the engine and the doors ask of it, as verbs.
+
+Every verb is one transaction. Every change of a job's state goes through the table of states and is an event in its
+log. The time that decides about leases is the store's own, read after the row's lock is held.
+
+All verbs raise `DependencyDown` where the store does not answer, and `NotFound` for a job that does not exist.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Parameters, Phase, Retry, Run, Sample, Spec
+from retrograph.jobs.state import JobState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to accept. Where its ids must be frozen first, it is not `whole`."""
+
+    job_id: str
+    graph_id: str
+    key: str
+    kind: str
+    spec: Spec
+    parameters: Parameters
+    total: int | None = None
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to write to a job. The epoch is another one for every claim."""
+
+    job_id: str
+    epoch: int
+    holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a process asks for when it wants a job's lease.
+
+    `origins` bounds the states it may be taken from (a watchdog's: those that no operator chose). `lane` names the
+    kind of which only one job may hold a lease. `retry` is the pass over failures that the run begins with:
+    `None` leaves an unfinished one as it is. `reset` starts over with that spec and that list of ids.
+    """
+
+    job_id: str
+    graph_id: str
+    holder: str
+    who: str
+    why: str
+    parameters: Parameters
+    lease_ms: int
+    lane: str | None = None
+    origins: frozenset[JobState] = frozenset(JobState)
+    begin_retry: Literal["all", "selected"] | None = None
+    resumed: bool = False
+    """By a watchdog, not by a person: tries without progress are counted."""
+    bound: str | None = None
+    """A new upper bound for a source that has grown."""
+    reset: "Reset | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """What a job starts over with."""
+
+    spec: Spec
+    list_id: str | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The lease is held; `done_above` are the cursors of items that were done beyond the job's cursor."""
+
+    lease: Lease
+    job: Job
+    done_above: frozenset[str] = frozenset()
+    retried_above: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Another process holds a lease: on this job, or on another one of its lane."""
+
+    job: Job
+    """The job whose lease it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotClaimable:
+    """The job is in a state from which this claim may not take it."""
+
+    job: Job
+
+
+ClaimAnswer: TypeAlias = Claimed | Held | NotClaimable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedItem:
+    """An item that failed since the last checkpoint."""
+
+    item: str
+    error_class: str
+    message: str
+    at: int
+    retried: bool = False
+    """It had failed before and is counted already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What happened since the last one: written whole, in one transaction, or not at all.
+
+    `number` counts the checkpoints under one lease, so that one whose answer was lost can be sent again and counts
+    once. The counts are increments. `above` are the cursors of items done beyond the cursor of the pass.
+    """
+
+    number: int
+    phase: Phase = "processing"
+    cursor: str | None = None
+    above: Sequence[str] = ()
+    retry: Retry | None = None
+    retried_above: Sequence[str] = ()
+    total: int | None = None
+    added: Counts = field(default_factory=Counts)
+    failures: Sequence[FailedItem] = ()
+    resolved: Sequence[str] = ()
+    """Items whose retry succeeded: they leave the failed ones."""
+    finishing: bool = False
+    elapsed_ms: int = 0
+    rate: float | None = None
+    sample: Sample | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ends."""
+
+    state: JobState
+    reason: str | None = None
+    message: str | None = None
+
+
+Asked: TypeAlias = Literal["stop", "cancel"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs a list shows. `after` is the `next` of the page before."""
+
+    search: str | None = None
+    states: frozenset[JobState] = frozenset()
+    kind: str | None = None
+    archived: bool = False
+    created_after: int | None = None
+    created_before: int | None = None
+    sort: str = "-created_at"
+    limit: int = 50
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """A page of jobs; `next` is `None` on the last one."""
+
+    jobs: Sequence[Job]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureQuery:
+    """Which failures of a job. `after` is a failure's number; ordered by it, the latest first if `latest_first`."""
+
+    error_class: str | None = None
+    resolved: bool | None = None
+    after: int | None = None
+    before: int | None = None
+    selected: bool = False
+    latest_first: bool = False
+    limit: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Failures that an operator wants retried; neither: all unresolved ones."""
+
+    items: Sequence[str] = ()
+    error_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureSummary:
+    """How many unresolved failures there are of each class."""
+
+    by_class: Mapping[str, int] = field(default_factory=dict)
+
+
+class JobStore(Protocol):
+    """Jobs, their frozen ids, failures, runs, samples and log."""
+
+    async def ping(self) -> None:
+        """Raises DependencyDown where the store does not answer."""
+        ...
+
+    async def close(self) -> None:
+        """Gives back its connections."""
+        ...
+
+    # What is accepted
+
+    async def accept(self, job: NewJob, who: str) -> Job:
+        """Takes a job in as `pending`; answers the present one where graph and key are taken."""
+        ...
+
+    async def discard(self, job_id: str) -> None:
+        """Forgets a job that never ran and whose ids could not be frozen."""
+        ...
+
+    async def freeze(self, job_id: str, list_id: str, first: int, chunks: Sequence[tuple[int, bytes]]) -> None:
+        """Adds chunks (count, compressed ids) to a list that no job uses yet; `first` is the number of the first."""
+        ...
+
+    async def seal(self, job_id: str, list_id: str, ids: int) -> Job:
+        """Makes a job whole with that list, unless it is whole already, and forgets its other lists.
+
+        Raises UsageError where the list does not hold that many ids: it was half frozen, or swept away.
+        """
+        ...
+
+    async def chunk(self, list_id: str, number: int) -> bytes | None:
+        """A chunk of a frozen list; `None` past its end."""
+        ...
+
+    # Leases
+
+    async def claim(self, claim: Claim) -> ClaimAnswer:
+        """Takes the lease where it is free, recording what became of a holder that died."""
+        ...
+
+    async def renew(self, lease: Lease, lease_ms: int) -> Asked | None:
+        """Prolongs the lease and answers what an operator has asked for. Raises LeaseLost."""
+        ...
+
+    async def checkpoint(self, lease: Lease, checkpoint: Checkpoint, lease_ms: int) -> Asked | None:
+        """Writes a checkpoint and renews the lease. Raises LeaseLost where the epoch is another one or time is up."""
+        ...
+
+    async def end(self, lease: Lease, checkpoint: Checkpoint, ending: Ending) -> Job:
+        """The last checkpoint of a run, its end and the end of its lease. Raises LeaseLost."""
+        ...
+
+    async def begin_retry(self, lease: Lease, selected: bool) -> Retry | None:
+        """Freezes which failures a pass walks over; `None` where there are none. Raises LeaseLost."""
+        ...
+
+    async def bury(self) -> Sequence[Job]:
+        """Records what became of jobs whose lease ran out; answers them."""
+        ...
+
+    # Operators
+
+    async def stop(self, job_id: str, who: str, why: str) -> Job:
+        """Asks a running job to stop; stops one at once that nobody runs. Raises NotPossible."""
+        ...
+
+    async def cancel(self, job_id: str, who: str, why: str) -> Job:
+        """Asks a running job to end for good; ends one at once that nobody runs. Raises NotPossible."""
+        ...
+
+    async def fail(self, job_id: str, who: str, message: str) -> Job:
+        """A pending job cannot begin: its discovery failed. Raises NotPossible."""
+        ...
+
+    async def archive(self, job_id: str, who: str) -> Job:
+        """Takes a job that nobody runs out of the lists. Raises NotPossible."""
+        ...
+
+    async def select_failures(self, job_id: str, selection: Selection, who: str) -> int:
+        """Marks unresolved failures for the next retry; answers how many."""
+        ...
+
+    async def attend(self, job_id: str) -> Job:
+        """Notes that a job is resumed no more by itself and needs a person."""
+        ...
+
+    async def note(self, job_id: str, who: str, what: str, why: str | None = None) -> None:
+        """Adds a line to a job's log."""
+        ...
+
+    # What can be read
+
+    async def find(self, graph_id: str, key: str) -> Job | None:
+        """The job of that key for that graph."""
+        ...
+
+    async def get(self, job_id: str) -> Job:
+        """The job of that id."""
+        ...
+
+    async def named(self, key: str) -> Sequence[Job]:
+        """Every job of that key, whatever its graph, or of that id."""
+        ...
+
+    async def page(self, query: JobQuery) -> JobPage:
+        """Jobs, searched, filtered and sorted. Raises UsageError for a wrong sort or `after`."""
+        ...
+
+    async def resumable(self) -> Sequence[Job]:
+        """Paused and interrupted jobs that a watchdog might resume."""
+        ...
+
+    async def failures(self, job_id: str, query: FailureQuery) -> Sequence[Failure]:
+        """One page of a job's failures."""
+        ...
+
+    async def failure_summary(self, job_id: str) -> FailureSummary:
+        """Unresolved failures by class."""
+        ...
+
+    async def log(self, job_id: str, after: int = 0, limit: int = 500) -> Sequence[LogEvent]:
+        """Lines of the log with a greater number."""
+        ...
+
+    async def runs(self, job_id: str, limit: int = 50) -> Sequence[Run]:
+        """Its runs, the latest first."""
+        ...
+
+    async def samples(self, job_id: str, since: int) -> Sequence[Sample]:
+        """Its pace since that instant."""
+        ...

@@ -1,0 +1,68 @@
+"""What an author of a new kind of job writes: what to walk over, and what to do with one item.
+
+The engine knows nothing else of the work. Both contracts are structural: a class that has these methods fits.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+
+class Item(NamedTuple):
+    """One unit of work.
+
+    `key` is what a failure names (a user's id). `cursor` is where a resume goes on *after* this item: opaque text,
+    unique within the walk; for id lists the decimal count of items up to and including this one.
+    """
+
+    key: str
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an item ended. `refused` counts, by reason, the facts that were left out; the job sums them."""
+
+    status: Literal["processed", "skipped"]
+    reason: str | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+PROCESSED = Outcome(status="processed")
+
+
+class Source(Protocol):
+    """What a job walks over, in an order that never changes while the job lives."""
+
+    async def discover(self) -> int | None:
+        """How many items there are, estimated where counting is dear; `None`: unknown."""
+        ...
+
+    def walk(self, after: str | None) -> AsyncIterator[Item]:
+        """The items after that cursor, from the start where it is `None`."""
+        ...
+
+
+class Load(Protocol):
+    """What is done with one item. Called concurrently, and again for an item whose outcome was lost: it must be
+    safe to repeat."""
+
+    async def load(self, key: str) -> Outcome:
+        """Does one item.
+
+        Raises `ItemError` (charged to the item, unless its `dependency` no longer answers a ping), `DependencyDown`
+        (the job pauses, nothing is charged) or `ConfigurationError` (the run fails, nothing is charged).
+        """
+        ...
+
+    async def ping(self, dependency: str) -> bool:
+        """Is that server up?"""
+        ...
+
+    async def finish(self) -> None:
+        """After the last item, before the job has succeeded; may be called again if it was interrupted."""
+        ...
+
+    async def close(self) -> None:
+        """Gives back connections. Called once, whatever happened before."""
+        ...
