@@ -29,7 +29,10 @@ async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitab
         reraise=True,
     )
     try:
-        return await attempts(action)
+        async for attempt in attempts:
+            with attempt:
+                return await action()
     except (TransientGraphError, StaleKnowledge) as error:
         await graph.ping()
         raise GraphDataError(f"it failed {TRIES} times: {error}") from error
+    raise AssertionError("unreachable: the last attempt returns or raises")

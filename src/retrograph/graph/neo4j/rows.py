@@ -1,0 +1,176 @@
+"""Rows of the Neo4j graph as values, and back."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from retrograph.facts import (
+    UNKNOWN_TIME,
+    CategoryFact,
+    Loaded,
+    PathField,
+    ProductFact,
+    RetailerFact,
+    TextField,
+)
+from retrograph.graph.merge import derive, likelihood
+from retrograph.graph.model import (
+    CategoryChange,
+    CategoryRecord,
+    CountRecord,
+    ProductChange,
+    ProductRecord,
+    PurchaseRecord,
+    PurchaseRow,
+    RetailerChange,
+    RetailerRecord,
+    StoredPurchase,
+    StoredUser,
+    StoredVisit,
+    UserChanges,
+    UserRecord,
+    VisitRecord,
+)
+from retrograph.graph.shared import path_of
+
+Row = Sequence[Any]
+
+
+def text_field(value: str | None, rank: int | None, day: int | None) -> TextField | None:
+    """A stored descriptive field; one that another writer left without rank and day counts as the oldest."""
+    return TextField(rank or 0, day or 0, value) if value else None
+
+
+def path_field(value: Sequence[str] | None, rank: int | None, day: int | None) -> PathField | None:
+    """A stored hierarchy with its rank and day."""
+    return PathField(rank or 0, day or 0, tuple(value)) if value else None
+
+
+def product_fact(row: Row) -> ProductFact:
+    """A product's fields, from its second column on."""
+    return ProductFact(name=text_field(*row[1:4]), brand=text_field(*row[4:7]), category_id=text_field(*row[7:10]))
+
+
+def hierarchy(row: Row) -> tuple[str, ...] | None:
+    """A product's category hierarchy."""
+    return tuple(row[10]) if row[10] else None
+
+
+def category_fact(row: Row) -> CategoryFact:
+    """A category's fields, from its second column on."""
+    return CategoryFact(name=text_field(*row[1:4]), hierarchy=path_field(*row[4:7]))
+
+
+def retailer_fact(row: Row) -> RetailerFact:
+    """A retailer's fields, from its second column on."""
+    return RetailerFact(channel=text_field(*row[1:4]))
+
+
+def product_record(row: Row) -> ProductRecord:
+    """A product with the targets of its edges."""
+    return ProductRecord(
+        product_id=row[0], fact=product_fact(row), category_hierarchy=hierarchy(row), in_category=row[11]
+    )
+
+
+def category_record(row: Row) -> CategoryRecord:
+    """A category with the targets of its edges."""
+    return CategoryRecord(category_id=row[0], fact=category_fact(row), child_of=row[7])
+
+
+def retailer_record(row: Row) -> RetailerRecord:
+    """A retailer."""
+    return RetailerRecord(name=row[0], fact=retailer_fact(row))
+
+
+def _field_columns(field: TextField | PathField | None) -> tuple[Any, Any, Any]:
+    if field is None:
+        return None, None, None
+    value = field.value if isinstance(field.value, str) else list(field.value)
+    return value, field.rank, field.observed_on
+
+
+def product_columns(change: ProductChange) -> list[Any]:
+    """A row of `WRITE_PRODUCTS`."""
+    fact = change.fact
+    path = list(change.category_hierarchy) if change.category_hierarchy is not None else None
+    fields = (*_field_columns(fact.name), *_field_columns(fact.brand), *_field_columns(fact.category_id))
+    return [change.product_id, *fields, path, change.mark]
+
+
+def category_columns(change: CategoryChange) -> list[Any]:
+    """A row of `WRITE_CATEGORIES`."""
+    fact = change.fact
+    return [change.category_id, *_field_columns(fact.name), *_field_columns(fact.hierarchy), change.mark]
+
+
+def retailer_columns(change: RetailerChange) -> list[Any]:
+    """A row of `WRITE_RETAILERS`."""
+    return [change.name, *_field_columns(change.fact.channel)]
+
+
+def parent_of(change: CategoryChange) -> str | None:
+    """The last but one of the hierarchy."""
+    path = path_of(change.fact)
+    return path[-2] if path is not None and len(path) > 1 else None
+
+
+def stored_purchase(row: Row) -> StoredPurchase:
+    """An edge as a join reads it: [product, receipts, millis, times, first, last, average, likelihood]."""
+    receipt_ids, timestamps = row[1] or [], row[2] or []
+    times = len(receipt_ids)
+    sound = times > 0 and row[3] == times and tuple(row[4:7]) == derive(timestamps) and row[7] == likelihood(times)
+    return StoredPurchase(receipt_ids, timestamps, row[3] or 0, sound)
+
+
+def stored_visit(row: Row) -> StoredVisit:
+    """An edge as a join reads it: [retailer, receipts, frequency]."""
+    receipt_ids = row[1] or []
+    return StoredVisit(receipt_ids, row[2] == len(receipt_ids))
+
+
+def loaded(at: int | None, by: str | None) -> Loaded | None:
+    """The pair that a full load leaves."""
+    return Loaded(at=at, by=by or "") if at is not None else None
+
+
+def stored_user(row: Row) -> StoredUser:
+    """A user's properties as a join reads them."""
+    return StoredUser(first_seen_at=row[1], retracted=frozenset(row[2] or ()), loaded=loaded(row[3], row[4]))
+
+
+def counts(edges: Iterable[Row]) -> dict[str, tuple[int, ...]]:
+    """`SHOPS_IN` edges by category; several of one pair are parallel ones."""
+    grouped: dict[str, tuple[int, ...]] = {}
+    for category_id, count in edges:
+        grouped[category_id] = (*grouped.get(category_id, ()), count or 0)
+    return grouped
+
+
+def user_record(row: Row) -> UserRecord:
+    """A user with all its edges."""
+    return UserRecord(
+        user_id=row[0],
+        first_seen_at=row[1],
+        retracted=row[2] or [],
+        loaded=loaded(row[3], row[4]),
+        last_updated_at=row[5],
+        purchases=[PurchaseRecord(edge[0], edge[1] or [], edge[2] or [], *edge[3:8]) for edge in row[6]],
+        visits=[VisitRecord(edge[0], edge[1] or [], edge[2]) for edge in row[7]],
+        counts=[CountRecord(*edge) for edge in row[8]],
+    )
+
+
+def user_columns(change: UserChanges) -> list[Any]:
+    """A row of `WRITE_USERS`."""
+    at, by = (change.loaded.at, change.loaded.by) if change.loaded is not None else (None, None)
+    return [change.user_id, change.first_seen_at, change.retracted, at, by]
+
+
+def purchase_columns(row: PurchaseRow) -> list[Any]:
+    """An edge of `CREATE_PURCHASES` and `UPDATE_PURCHASES`."""
+    return [row.product_id, row.receipt_ids, row.timestamps, row.average_interval_days]
+
+
+def ends(row: PurchaseRow) -> list[Any] | None:
+    """The edge's row of `SET_ENDS`, if an unknown time stands at its list's end."""
+    return [*purchase_columns(row), row.first, row.last] if row.timestamps[-1] == UNKNOWN_TIME else None

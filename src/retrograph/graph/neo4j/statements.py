@@ -1,0 +1,218 @@
+"""The Cypher of the Neo4j graph, each statement under a name and with what it is for.
+
+Rows are lists, not maps, and grouped so that a user is matched once. No `datetime` crosses the driver in either
+direction: instants travel as epoch milliseconds. What the server can derive from a row is not sent.
+"""
+
+from typing import Final
+
+# --- locks: MERGE makes what is missing, and a SET takes the node's lock, row by row, in the order of the keys. What
+# it sets is the key itself, to the value that it has: that changes nothing, whereas setting an absent property to null
+# would take no lock. `_created` tells the rows that this very transaction made; it is gone again before the commit.
+LOCK_PRODUCTS: Final = """
+UNWIND $rows AS key MERGE (n:Product {product_id: key})
+ON CREATE SET n._created = true ON MATCH SET n.product_id = key"""
+LOCK_CATEGORIES: Final = """
+UNWIND $rows AS key MERGE (n:Category {category_id: key})
+ON CREATE SET n._created = true ON MATCH SET n.category_id = key"""
+LOCK_RETAILERS: Final = "UNWIND $rows AS key MERGE (n:Retailer {name: key}) SET n.name = key"
+LOCK_USERS: Final = "UNWIND $rows AS key MERGE (n:User {user_id: key}) SET n.user_id = key"
+
+CLEAR_CREATED_PRODUCTS: Final = "UNWIND $rows AS key MATCH (n:Product {product_id: key}) REMOVE n._created"
+CLEAR_CREATED_CATEGORIES: Final = "UNWIND $rows AS key MATCH (n:Category {category_id: key}) REMOVE n._created"
+
+# --- shared nodes, as they are under lock
+_PRODUCT: Final = """
+n.product_id, n.name, n.name_rank, n.name_day, n.brand, n.brand_rank, n.brand_day,
+n.category_id, n.category_id_rank, n.category_id_day, n.category_hierarchy"""
+_CATEGORY: Final = "n.category_id, n.name, n.name_rank, n.name_day, n.hierarchy, n.hierarchy_rank, n.hierarchy_day"
+_RETAILER: Final = "n.name, n.channel, n.channel_rank, n.channel_day"
+
+READ_PRODUCTS: Final = f"UNWIND $keys AS key MATCH (n:Product {{product_id: key}}) RETURN {_PRODUCT}, n._created"
+READ_CATEGORIES: Final = f"UNWIND $keys AS key MATCH (n:Category {{category_id: key}}) RETURN {_CATEGORY}, n._created"
+READ_RETAILERS: Final = f"UNWIND $keys AS key MATCH (n:Retailer {{name: key}}) RETURN {_RETAILER}"
+
+# --- shared nodes, as they shall be; a mark stays unless a new one replaces it
+WRITE_PRODUCTS: Final = """
+UNWIND $rows AS r MATCH (n:Product {product_id: r[0]})
+SET n.name = r[1], n.name_rank = r[2], n.name_day = r[3], n.brand = r[4], n.brand_rank = r[5], n.brand_day = r[6],
+    n.category_id = r[7], n.category_id_rank = r[8], n.category_id_day = r[9], n.category_hierarchy = r[10],
+    n.recount_since = coalesce(r[11], n.recount_since)"""
+WRITE_CATEGORIES: Final = """
+UNWIND $rows AS r MATCH (n:Category {category_id: r[0]})
+SET n.name = r[1], n.name_rank = r[2], n.name_day = r[3],
+    n.hierarchy = r[4], n.hierarchy_rank = r[5], n.hierarchy_day = r[6],
+    n.recount_since = coalesce(r[7], n.recount_since)"""
+WRITE_RETAILERS: Final = """
+UNWIND $rows AS r MATCH (n:Retailer {name: r[0]})
+SET n.channel = r[1], n.channel_rank = r[2], n.channel_day = r[3]"""
+
+# --- derived edges between shared nodes: exactly the one that the property names
+DELETE_IN_CATEGORY: Final = """
+UNWIND $rows AS key MATCH (:Product {product_id: key})-[old:IN_CATEGORY]->() DELETE old"""
+CREATE_IN_CATEGORY: Final = """
+UNWIND $rows AS r MATCH (n:Product {product_id: r[0]}) MATCH (c:Category {category_id: r[1]})
+CREATE (n)-[:IN_CATEGORY]->(c)"""
+DELETE_CHILD_OF: Final = "UNWIND $rows AS key MATCH (:Category {category_id: key})-[old:CHILD_OF]->() DELETE old"
+CREATE_CHILD_OF: Final = """
+UNWIND $rows AS r MATCH (n:Category {category_id: r[0]}) MATCH (c:Category {category_id: r[1]})
+CREATE (n)-[:CHILD_OF]->(c)"""
+
+# --- users under lock
+_USER: Final = """
+u.user_id, u.first_seen_at.epochMillis, u.retracted_receipt_ids, u.loaded_at.epochMillis, u.loaded_by"""
+_PURCHASE: Final = """
+p.product_id, r.receipt_ids, [t IN r.timestamps | t.epochMillis], r.times, r.first.epochMillis, r.last.epochMillis,
+r.avg_interval_days, r.repurchase_likelihood"""
+
+# Everything of users who are read whole: one row a user.
+READ_WHOLE_USERS: Final = f"""
+UNWIND $keys AS key MATCH (u:User {{user_id: key}})
+RETURN {_USER},
+    [(u)-[r:PURCHASED]->(p) | [{_PURCHASE}, p.category_id]],
+    [(u)-[r:SHOPS_AT]->(p) | [p.name, r.receipt_ids, r.frequency]],
+    [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]"""
+# A user's properties and counts, and of the other edges those to the named nodes.
+READ_TOUCHED_USERS: Final = f"""
+UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}})
+RETURN {_USER}, [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]"""
+READ_TOUCHED_PURCHASES: Final = f"""
+UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}}) UNWIND row[1] AS key
+MATCH (p:Product {{product_id: key}}) MATCH (u)-[r:PURCHASED]->(p)
+RETURN u.user_id, {_PURCHASE}"""
+READ_TOUCHED_VISITS: Final = """
+UNWIND $rows AS row MATCH (u:User {user_id: row[0]}) UNWIND row[2] AS key
+MATCH (p:Retailer {name: key}) MATCH (u)-[r:SHOPS_AT]->(p)
+RETURN u.user_id, p.name, r.receipt_ids, r.frequency"""
+READ_PRODUCT_CATEGORIES: Final = """
+UNWIND $keys AS key MATCH (p:Product {product_id: key}) RETURN p.product_id, p.category_id"""
+
+# --- the difference of users
+WRITE_USERS: Final = """
+UNWIND $rows AS r MATCH (u:User {user_id: r[0]})
+SET u.first_seen_at = CASE WHEN r[1] IS NULL THEN u.first_seen_at ELSE datetime({epochMillis: r[1]}) END,
+    u.retracted_receipt_ids = coalesce(r[2], u.retracted_receipt_ids),
+    u.loaded_at = CASE WHEN r[3] IS NULL THEN u.loaded_at ELSE datetime({epochMillis: r[3]}) END,
+    u.loaded_by = coalesce(r[4], u.loaded_by),
+    u.last_updated_at = CASE WHEN u.last_updated_at.epochMillis >= $now THEN u.last_updated_at
+                             ELSE datetime({epochMillis: $now}) END"""
+
+# [user, [[product, receipts, millis, average], …]]: every time is known, so first and last are the list's ends.
+_EDGES: Final = "UNWIND $rows AS b MATCH (u:User {user_id: b[0]}) WITH u, b UNWIND b[1] AS e "
+CREATE_PURCHASES: Final = (
+    _EDGES
+    + """MATCH (p:Product {product_id: e[0]})
+WITH u, p, e, [x IN e[2] | datetime({epochMillis: x})] AS ts, size(e[1]) AS n
+CREATE (u)-[:PURCHASED {receipt_ids: e[1], timestamps: ts, times: n, first: ts[0], last: ts[n - 1],
+    avg_interval_days: e[3], repurchase_likelihood: (n - 1.0) / n}]->(p)"""
+)
+UPDATE_PURCHASES: Final = (
+    _EDGES
+    + """MATCH (u)-[r:PURCHASED]->(:Product {product_id: e[0]})
+WITH r, e, [x IN e[2] | datetime({epochMillis: x})] AS ts, size(e[1]) AS n
+SET r.receipt_ids = e[1], r.timestamps = ts, r.times = n, r.first = ts[0], r.last = ts[n - 1],
+    r.avg_interval_days = e[3], r.repurchase_likelihood = (n - 1.0) / n"""
+)
+# [user, [[product, receipts, millis, average, first, last], …]]: some time is unknown.
+SET_ENDS: Final = (
+    _EDGES
+    + """MATCH (u)-[r:PURCHASED]->(:Product {product_id: e[0]})
+SET r.first = CASE WHEN e[4] IS NULL THEN null ELSE datetime({epochMillis: e[4]}) END,
+    r.last = CASE WHEN e[5] IS NULL THEN null ELSE datetime({epochMillis: e[5]}) END"""
+)
+DELETE_PURCHASES: Final = _EDGES + "MATCH (u)-[r:PURCHASED]->(:Product {product_id: e}) DELETE r"
+CREATE_VISITS: Final = (
+    _EDGES
+    + """MATCH (p:Retailer {name: e[0]}) CREATE (u)-[:SHOPS_AT {receipt_ids: e[1], frequency: size(e[1])}]->(p)"""
+)
+UPDATE_VISITS: Final = (
+    _EDGES + """MATCH (u)-[r:SHOPS_AT]->(:Retailer {name: e[0]}) SET r.receipt_ids = e[1], r.frequency = size(e[1])"""
+)
+DELETE_VISITS: Final = _EDGES + "MATCH (u)-[r:SHOPS_AT]->(:Retailer {name: e}) DELETE r"
+CREATE_COUNTS: Final = (
+    _EDGES + "MATCH (p:Category {category_id: e[0]}) CREATE (u)-[:SHOPS_IN {purchase_count: e[1]}]->(p)"
+)
+UPDATE_COUNTS: Final = _EDGES + "MATCH (u)-[r:SHOPS_IN]->(:Category {category_id: e[0]}) SET r.purchase_count = e[1]"
+DELETE_COUNTS: Final = _EDGES + "MATCH (u)-[r:SHOPS_IN]->(:Category {category_id: e}) DELETE r"
+
+# --- the recount pass
+MARKS: Final = """
+MATCH (n:Category) WHERE n.recount_since IS NOT NULL RETURN 'Category' AS label, n.category_id AS key, n.recount_since AS token LIMIT 10000
+UNION ALL
+MATCH (n:Product) WHERE n.recount_since IS NOT NULL RETURN 'Product' AS label, n.product_id AS key, n.recount_since AS token LIMIT 10000"""
+CLEAR_PRODUCTS: Final = """
+UNWIND $rows AS r MATCH (n:Product {product_id: r[0]}) SET n.product_id = r[0]
+WITH n, r WHERE n.recount_since = r[1] REMOVE n.recount_since"""
+CLEAR_CATEGORIES: Final = """
+UNWIND $rows AS r MATCH (n:Category {category_id: r[0]}) SET n.category_id = r[0]
+WITH n, r WHERE n.recount_since = r[1] REMOVE n.recount_since"""
+PRODUCTS_OF: Final = """
+MATCH (n:Product) WHERE n.category_id = $category AND n.product_id > $after
+RETURN n.product_id ORDER BY n.product_id LIMIT $limit"""
+PURCHASERS: Final = """
+UNWIND $keys AS key MATCH (:Product {product_id: key})<-[:PURCHASED]-(u:User) RETURN DISTINCT u.user_id"""
+WRITES_UNDER_WAY: Final = """
+SHOW TRANSACTIONS YIELD transactionId, metaData WHERE metaData.retrograph = 'write' RETURN transactionId"""
+
+# The lease of the pass, on this server's clock. The lock is taken before anything is compared.
+TAKE_LEASE: Final = """
+MATCH (m:RetrographMeta {name: 'graph'}) SET m.name = 'graph'
+WITH m, datetime.realtime().epochMillis AS now
+WHERE m.recount_holder IS NULL OR m.recount_holder = $holder OR m.recount_until <= now
+SET m.recount_holder = $holder, m.recount_until = now + $millis
+RETURN true"""
+RELEASE_LEASE: Final = """
+MATCH (m:RetrographMeta {name: 'graph'}) SET m.name = 'graph'
+WITH m WHERE m.recount_holder = $holder REMOVE m.recount_holder, m.recount_until"""
+
+# --- the meta node
+READ_META: Final = "MATCH (m:RetrographMeta {name: 'graph'}) RETURN m.graph_id, m.schema_version"
+CREATE_META: Final = """
+MERGE (m:RetrographMeta {name: 'graph'}) ON CREATE SET m.graph_id = randomUUID(), m.schema_version = 0
+RETURN m.graph_id, m.schema_version"""
+SET_VERSION: Final = """
+MATCH (m:RetrographMeta {name: 'graph'}) WHERE m.schema_version < $version SET m.schema_version = $version"""
+READ_NOTE: Final = "MATCH (n:RetrographNote {name: $name}) RETURN n.value"
+WRITE_NOTE: Final = "MERGE (n:RetrographNote {name: $name}) SET n.value = $value"
+DELETE_NOTE: Final = "MATCH (n:RetrographNote {name: $name}) DELETE n"
+
+# --- scans, in order of key
+_RECORD: Final = f"""
+RETURN {_USER}, u.last_updated_at.epochMillis,
+    [(u)-[r:PURCHASED]->(p) | [{_PURCHASE}]],
+    [(u)-[r:SHOPS_AT]->(p) | [p.name, r.receipt_ids, r.frequency]],
+    [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]"""
+SCAN_USERS: Final = (
+    "MATCH (u:User) WHERE u.user_id > $after WITH u ORDER BY u.user_id LIMIT $limit" + _RECORD + " ORDER BY u.user_id"
+)
+USERS: Final = "UNWIND $keys AS key MATCH (u:User {user_id: key})" + _RECORD
+USER_IDS: Final = "MATCH (u:User) WHERE u.user_id > $after RETURN u.user_id ORDER BY u.user_id LIMIT $limit"
+SCAN_PRODUCTS: Final = f"""
+MATCH (n:Product) WHERE n.product_id > $after WITH n ORDER BY n.product_id LIMIT $limit
+RETURN {_PRODUCT}, [(n)-[:IN_CATEGORY]->(c) | c.category_id] ORDER BY n.product_id"""
+SCAN_CATEGORIES: Final = f"""
+MATCH (n:Category) WHERE n.category_id > $after WITH n ORDER BY n.category_id LIMIT $limit
+RETURN {_CATEGORY}, [(n)-[:CHILD_OF]->(c) | c.category_id] ORDER BY n.category_id"""
+SCAN_RETAILERS: Final = f"""
+MATCH (n:Retailer) WHERE n.name > $after RETURN {_RETAILER} ORDER BY n.name LIMIT $limit"""
+PRODUCT_NAMES: Final = """
+UNWIND $keys AS key MATCH (n:Product {product_id: key}) WHERE n.name IS NOT NULL RETURN n.product_id, n.name"""
+CATEGORY_NAMES: Final = """
+UNWIND $keys AS key MATCH (n:Category {category_id: key}) WHERE n.name IS NOT NULL RETURN n.category_id, n.name"""
+
+# --- counts of everything, each from the count store where Neo4j keeps one
+STATS: Final = {
+    "User": "MATCH (n:User) RETURN count(n)",
+    "Product": "MATCH (n:Product) RETURN count(n)",
+    "Category": "MATCH (n:Category) RETURN count(n)",
+    "Retailer": "MATCH (n:Retailer) RETURN count(n)",
+    "PURCHASED": "MATCH ()-[r:PURCHASED]->() RETURN count(r), coalesce(sum(r.times), 0)",
+    "SHOPS_AT": "MATCH ()-[r:SHOPS_AT]->() RETURN count(r), coalesce(sum(r.frequency), 0)",
+    "SHOPS_IN": "MATCH ()-[r:SHOPS_IN]->() RETURN count(r), coalesce(sum(r.purchase_count), 0)",
+    "IN_CATEGORY": "MATCH ()-[r:IN_CATEGORY]->() RETURN count(r)",
+    "CHILD_OF": "MATCH ()-[r:CHILD_OF]->() RETURN count(r)",
+    "with_category": "MATCH (n:Product) WHERE n.category_id IS NOT NULL RETURN count(n)",
+    "with_hierarchy": "MATCH (n:Product) WHERE n.category_hierarchy IS NOT NULL RETURN count(n)",
+    "marked_products": "MATCH (n:Product) WHERE n.recount_since IS NOT NULL RETURN count(n)",
+    "marked_categories": "MATCH (n:Category) WHERE n.recount_since IS NOT NULL RETURN count(n)",
+}

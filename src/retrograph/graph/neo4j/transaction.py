@@ -1,0 +1,179 @@
+"""The steps of a write transaction on Neo4j.
+
+Neo4j reads what is committed at the moment of reading, so what a join relies on is read only after the locks are
+held, in a statement of its own.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from neo4j import AsyncTransaction
+
+from retrograph.graph.model import (
+    Mark,
+    SharedChanges,
+    SharedKeys,
+    StoredBatch,
+    StoredCategory,
+    StoredProduct,
+    StoredPurchase,
+    StoredShared,
+    StoredUser,
+    StoredVisit,
+    UserChanges,
+    Wanted,
+)
+from retrograph.graph.neo4j import rows as row
+from retrograph.graph.neo4j import statements as cypher
+
+
+class Neo4jTransaction:
+    """One write transaction; see `graph.store.GraphTransaction`."""
+
+    def __init__(self, transaction: AsyncTransaction) -> None:
+        self._transaction = transaction
+
+    async def _rows(self, statement: str, **parameters: Any) -> list[list[Any]]:
+        result = await self._transaction.run(cast("Any", statement), parameters)
+        return [list(record.values()) async for record in result]
+
+    async def _write(self, statement: str, rows: Sequence[Any], **parameters: Any) -> int:
+        """Runs a statement over rows, if there are any; returns how many relationships it created."""
+        if not rows:
+            return 0
+        result = await self._transaction.run(cast("Any", statement), {"rows": rows, **parameters})
+        return (await result.consume()).counters.relationships_created
+
+    async def lock_shared(self, keys: SharedKeys) -> StoredShared:
+        await self._write(cypher.LOCK_CATEGORIES, keys.categories)
+        await self._write(cypher.LOCK_PRODUCTS, keys.products)
+        await self._write(cypher.LOCK_RETAILERS, keys.retailers)
+        categories = await self._rows(cypher.READ_CATEGORIES, keys=keys.categories) if keys.categories else []
+        products = await self._rows(cypher.READ_PRODUCTS, keys=keys.products) if keys.products else []
+        retailers = await self._rows(cypher.READ_RETAILERS, keys=keys.retailers) if keys.retailers else []
+        await self._write(cypher.CLEAR_CREATED_CATEGORIES, [found[0] for found in categories if found[7]])
+        await self._write(cypher.CLEAR_CREATED_PRODUCTS, [found[0] for found in products if found[11]])
+        return StoredShared(
+            categories={
+                found[0]: StoredCategory(fact=row.category_fact(found), created=bool(found[7])) for found in categories
+            },
+            products={
+                found[0]: StoredProduct(
+                    fact=row.product_fact(found), category_hierarchy=row.hierarchy(found), created=bool(found[11])
+                )
+                for found in products
+            },
+            retailers={found[0]: row.retailer_fact(found) for found in retailers},
+        )
+
+    async def write_shared(self, changes: SharedChanges) -> None:
+        await self._write(cypher.WRITE_CATEGORIES, [row.category_columns(change) for change in changes.categories])
+        await self._write(cypher.WRITE_PRODUCTS, [row.product_columns(change) for change in changes.products])
+        await self._write(cypher.WRITE_RETAILERS, [row.retailer_columns(change) for change in changes.retailers])
+        moved = [change for change in changes.products if change.category_changed]
+        await self._relink(
+            cypher.DELETE_IN_CATEGORY,
+            cypher.CREATE_IN_CATEGORY,
+            {change.product_id: change.fact.category_id.value if change.fact.category_id else None for change in moved},
+        )
+        await self._relink(
+            cypher.DELETE_CHILD_OF,
+            cypher.CREATE_CHILD_OF,
+            {change.category_id: row.parent_of(change) for change in changes.categories if change.hierarchy_changed},
+        )
+
+    async def _relink(self, delete: str, create: str, targets: dict[str, str | None]) -> None:
+        await self._write(delete, list(targets))
+        await self._write(create, [[key, target] for key, target in targets.items() if target is not None])
+
+    async def lock_users(self, user_ids: Sequence[str]) -> None:
+        await self._write(cypher.LOCK_USERS, list(user_ids))
+
+    async def read_users(self, users: Sequence[Wanted], products: Sequence[str]) -> StoredBatch:
+        stored: dict[str, StoredUser] = {}
+        categories: dict[str, str | None] = {}
+        whole = [user.user_id for user in users if user.whole]
+        touched = [[user.user_id, user.products, user.retailers] for user in users if not user.whole]
+        if whole:
+            await self._read_whole(whole, stored, categories)
+        if touched:
+            await self._read_touched(touched, stored)
+        unknown = [product_id for product_id in products if product_id not in categories]
+        if unknown:
+            categories.update(
+                (found[0], found[1]) for found in await self._rows(cypher.READ_PRODUCT_CATEGORIES, keys=unknown)
+            )
+        return StoredBatch(users=stored, product_categories=categories)
+
+    async def _read_whole(
+        self, user_ids: list[str], stored: dict[str, StoredUser], categories: dict[str, str | None]
+    ) -> None:
+        for found in await self._rows(cypher.READ_WHOLE_USERS, keys=user_ids):
+            user = row.stored_user(found)
+            purchases: dict[str, tuple[StoredPurchase, ...]] = {}
+            for edge in found[5]:
+                key = edge[0]
+                categories[key] = edge[8]
+                purchases[key] = (*purchases.get(key, ()), row.stored_purchase(edge))
+            user.purchases, user.visits, user.counts = purchases, _visits(found[6]), row.counts(found[7])
+            user.whole = True
+            stored[found[0]] = user
+
+    async def _read_touched(self, rows: list[list[Any]], stored: dict[str, StoredUser]) -> None:
+        for found in await self._rows(cypher.READ_TOUCHED_USERS, rows=rows):
+            user = row.stored_user(found)
+            user.counts = row.counts(found[5])
+            stored[found[0]] = user
+        purchases: defaultdict[str, dict[str, tuple[StoredPurchase, ...]]] = defaultdict(dict)
+        for found in await self._rows(cypher.READ_TOUCHED_PURCHASES, rows=rows):
+            held = purchases[found[0]]
+            held[found[1]] = (*held.get(found[1], ()), row.stored_purchase(found[1:]))
+        visits: defaultdict[str, list[Any]] = defaultdict(list)
+        for found in await self._rows(cypher.READ_TOUCHED_VISITS, rows=rows):
+            visits[found[0]].append(found[1:])
+        for user_id, _, _ in rows:
+            stored[user_id].purchases = purchases[user_id]
+            stored[user_id].visits = _visits(visits[user_id])
+
+    async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
+        def grouped(edges: Callable[[UserChanges], list[Any]]) -> list[Any]:
+            return [[change.user_id, found] for change in changes if (found := edges(change))]
+
+        await self._write(cypher.WRITE_USERS, [row.user_columns(change) for change in changes], now=now)
+        await self._write(cypher.DELETE_PURCHASES, grouped(lambda change: change.purchases_removed))
+        await self._write(cypher.DELETE_VISITS, grouped(lambda change: change.visits_removed))
+        await self._write(cypher.DELETE_COUNTS, grouped(lambda change: change.counts_removed))
+        await self._write(
+            cypher.UPDATE_PURCHASES, grouped(lambda change: [*map(row.purchase_columns, change.purchases_updated)])
+        )
+        await self._write(cypher.UPDATE_VISITS, grouped(lambda change: [*map(list, change.visits_updated)]))
+        await self._write(cypher.UPDATE_COUNTS, grouped(lambda change: [*map(list, change.counts_updated)]))
+        matched = await self._write(
+            cypher.CREATE_PURCHASES, grouped(lambda change: [*map(row.purchase_columns, change.purchases_created)])
+        )
+        matched += await self._write(cypher.CREATE_VISITS, grouped(lambda change: [*map(list, change.visits_created)]))
+        matched += await self._write(cypher.CREATE_COUNTS, grouped(lambda change: [*map(list, change.counts_created)]))
+        await self._write(cypher.SET_ENDS, grouped(_unknown_ends))
+        return matched
+
+    async def products_of(self, category_id: str, after: str, limit: int) -> list[str]:
+        found = await self._rows(cypher.PRODUCTS_OF, category=category_id, after=after, limit=limit)
+        return sorted(product_id for (product_id,) in found)
+
+    async def clear_marks(self, marks: Sequence[Mark]) -> None:
+        for label, statement in (("Category", cypher.CLEAR_CATEGORIES), ("Product", cypher.CLEAR_PRODUCTS)):
+            rows = sorted([mark.key, mark.token] for mark in marks if mark.label == label)
+            await self._write(statement, rows)
+
+
+def _visits(edges: Sequence[Any]) -> dict[str, tuple[StoredVisit, ...]]:
+    visits: dict[str, tuple[StoredVisit, ...]] = {}
+    for edge in edges:
+        visits[edge[0]] = (*visits.get(edge[0], ()), row.stored_visit(edge))
+    return visits
+
+
+def _unknown_ends(change: UserChanges) -> list[Any]:
+    rows = (row.ends(new) for new in (*change.purchases_created, *change.purchases_updated))
+    return [found for found in rows if found is not None]
