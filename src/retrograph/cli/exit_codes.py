@@ -13,6 +13,8 @@
 from enum import IntEnum
 
 from retrograph import errors
+from retrograph.jobs.job import Job
+from retrograph.jobs.state import JobState, PauseReason
 
 
 class ExitCode(IntEnum):
@@ -40,3 +42,23 @@ _OF_ERRORS: tuple[tuple[type[errors.RetrographError], ExitCode], ...] = (
 def of_error(error: errors.RetrographError) -> ExitCode:
     """The exit code of an error that ended a command."""
     return next(code for kind, code in _OF_ERRORS if isinstance(error, kind))
+
+
+_OF_STATES = {
+    JobState.SUCCEEDED: ExitCode.DONE,
+    JobState.FAILED: ExitCode.FAILED,
+    JobState.STOPPED: ExitCode.STOPPED_ELSEWHERE,
+    JobState.CANCELED: ExitCode.STOPPED_ELSEWHERE,
+    JobState.PAUSED: ExitCode.PAUSED,
+}
+
+
+def of_job(job: Job, *, interrupted: bool = False) -> ExitCode:
+    """The exit code of a command that ran a job; `interrupted`: by Ctrl-C in this very process."""
+    if interrupted and job.state is JobState.STOPPED:
+        return ExitCode.INTERRUPTED
+    if job.state is JobState.SUCCEEDED and job.counts.failed:
+        return ExitCode.FAILED
+    if job.state is JobState.PAUSED and job.reason == PauseReason.DEPENDENCY_DOWN:
+        return ExitCode.DEPENDENCY_DOWN
+    return _OF_STATES.get(job.state, ExitCode.HELD)

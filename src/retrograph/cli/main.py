@@ -23,8 +23,9 @@ app = typer.Typer(
     name="retrograph",
     help="Brings the past into a live graph: the same graph, whatever the order, the replays, the crashes.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # the other modes import Rich's Markdown, which alone takes longer than everything else
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 app.add_typer(backfill.app, name="backfill")
 app.add_typer(jobs.app, name="jobs")
@@ -80,8 +81,9 @@ def _usage(error: Exception) -> int:
     """A mistake that the parser found; its own class is private to Typer."""
     context = getattr(error, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context is not None else ""
-    message = str(error.format_message()).rstrip()  # type: ignore[attr-defined]
-    complain(message + hint if message else f"the command is incomplete{hint}")
+    message = str(error.format_message()).strip()  # type: ignore[attr-defined]
+    if message:  # none where nothing was asked for: then the help has been shown
+        complain(message + hint)
     return ExitCode.USAGE
 
 

@@ -4,10 +4,11 @@ The reference in the documentation is generated from this file, so each descript
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from retrograph.config.values import CacheUrl, GraphUrl, SecretFile, ServiceUrl, StoreUrl, Url, secret_of
 from retrograph.errors import ConfigurationError
@@ -18,10 +19,14 @@ SERVICES = ("purchase_history", "shop_orders", "products", "categories")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a service is, and what to say to it."""
+    """Where a service is and how to enter; the settings are named, because errors say what to change."""
 
+    service: str
     url: str
+    url_setting: str
+    token_setting: str
     token: SecretStr | None
+    token_file: Path | None
 
 
 class _Group(BaseModel):
@@ -45,10 +50,6 @@ class ServiceSettings(_Group):
         if self.token and self.token_file:
             raise ValueError("the token and the token file are both set: keep one of them")
         return self
-
-    @property
-    def bearer(self) -> SecretStr | None:
-        return secret_of(self.token_file) if self.token_file else self.token
 
 
 class HttpSettings(_Group):
@@ -79,8 +80,9 @@ class HttpSettings(_Group):
 class Neo4jSettings(_Group):
     """How to enter Neo4j. Only read where the graph's URL is one of Neo4j's.
 
-    Give a user with a password (or a file that holds it), or a token (or a file that holds it). Encryption is
-    chosen by the URL: `bolt+s://` and `neo4j+s://` check the server's certificate, `+ssc` accepts a self-signed one.
+    Give a password (or a file that holds it) for the user, or a token (or a file that holds it); without either nobody
+    signs in. A user and password in the URL win over these. Encryption is chosen by the URL: `bolt+s://` and
+    `neo4j+s://` check the server's certificate, `+ssc` accepts a self-signed one.
     """
 
     user: str = Field(
@@ -96,7 +98,7 @@ class Neo4jSettings(_Group):
         default=None, min_length=1, description="The database's name. None: the one that the server gives this user."
     )
     write_transactions: int = Field(
-        default=8,
+        default=4,
         ge=1,
         le=64,
         description="How many write transactions may be open at once. More of them mostly wait for the same locks.",
@@ -222,14 +224,33 @@ class Settings(BaseSettings):
             raise ValueError("upstream_token and upstream_token_file are both set: keep one of them")
         return self
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is built in code reads nothing else: only `load_settings` looks into the environment and files."""
+        return (init_settings,)
+
     def endpoint(self, service: str) -> Endpoint | None:
         """Where a service is; `None` where neither it nor all of them are configured."""
         own: ServiceSettings = getattr(self, service)
         url = own.url or self.upstream
         if url is None:
             return None
-        shared = secret_of(self.upstream_token_file) if self.upstream_token_file else self.upstream_token
-        return Endpoint(url=url.get_secret_value(), token=own.bearer or shared)
+        enters_by_itself = own.token is not None or own.token_file is not None
+        return Endpoint(
+            service=service.replace("_", "-"),
+            url=url.get_secret_value(),
+            url_setting=f"RETROGRAPH_{service.upper()}_URL" if own.url else "RETROGRAPH_UPSTREAM",
+            token_setting=f"RETROGRAPH_{service.upper() if enters_by_itself else 'UPSTREAM'}_TOKEN",
+            token=own.token if enters_by_itself else self.upstream_token,
+            token_file=own.token_file if enters_by_itself else self.upstream_token_file,
+        )
 
     def required_endpoint(self, service: str) -> Endpoint:
         """The same for a service that the work cannot do without; its absence is the user's to mend."""

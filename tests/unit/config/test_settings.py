@@ -144,17 +144,9 @@ def test_services_share_the_base_url_and_token_unless_they_have_their_own(
     receipts, products = settings.required_endpoint("purchase_history"), settings.required_endpoint("products")
     assert (receipts.url, products.url) == ("http://all", "https://products/base")
     assert receipts.token and receipts.token.get_secret_value() == "shared"
-    assert products.token and products.token.get_secret_value() == "own"
-
-
-def test_a_rotated_token_file_is_read_again(environment: Environment, tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("first")
-    environment(UPSTREAM="http://all", UPSTREAM_TOKEN_FILE=str(file))
-    settings = load_settings()
-    file.write_text("second")
-    token = settings.required_endpoint("products").token
-    assert token and token.get_secret_value() == "second"
+    assert (products.token, products.token_file) == (None, tmp_path / "token")
+    assert (receipts.url_setting, receipts.token_setting) == ("RETROGRAPH_UPSTREAM", "RETROGRAPH_UPSTREAM_TOKEN")
+    assert (products.url_setting, products.token_setting) == ("RETROGRAPH_PRODUCTS_URL", "RETROGRAPH_PRODUCTS_TOKEN")
 
 
 def test_a_service_that_is_needed_but_missing_is_a_mistake() -> None:

@@ -1,0 +1,123 @@
+"""`retrograph graph`: what a graph holds, whether two hold the same, and how one is moved."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retrograph.cli.output import print_json, print_line, print_pairs, print_table, say, warn
+from retrograph.cli.session import configured, run
+from retrograph.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from retrograph.config import Settings
+
+app = typer.Typer(
+    help="What the graph holds: counts, digest, one user; copies and migrations.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command()
+def stats(as_json: AsJson = False) -> None:
+    """Count the nodes and relationships, and sum what is counted on them."""
+    run(_stats(configured(), as_json))
+
+
+async def _stats(settings: "Settings", as_json: bool) -> None:
+    from retrograph.cli.rendering import stats_document, stats_rows
+    from retrograph.wiring import open_graph
+
+    async with open_graph(settings, create=False) as graph:
+        counted = await graph.stats()
+    if as_json:
+        print_json(stats_document(counted))
+    else:
+        print_table(("", "name", "count"), stats_rows(counted), right=("count",))
+
+
+@app.command()
+def digest(
+    as_json: AsJson = False,
+    only: Annotated[str | None, typer.Option(help="Only this part of the facts: `purchases`.", metavar="PART")] = None,
+    users: Annotated[Path | None, typer.Option(help="Only the users listed in this file.", metavar="FILE")] = None,
+) -> None:
+    """Hash every fact and derived value: two graphs that hold the same facts have the same digest."""
+    run(_digest(configured(), as_json, only, users))
+
+
+async def _digest(settings: "Settings", as_json: bool, only: str | None, users: Path | None) -> None:
+    from retrograph.graph.digest import digest as digest_of
+    from retrograph.wiring import open_graph
+    from retrograph.wiring.purchases import users_in_file
+
+    if only not in (None, "purchases"):
+        raise UsageError(f"--only is {only!r}: it can only be purchases")
+    chosen = None if users is None else await users_in_file(str(users))
+    listed = None if chosen is None else [user_id for chunk in chosen.ids.chunks() for user_id in chunk]
+    async with open_graph(settings, create=False) as graph:
+        found = await digest_of(graph, only="purchases" if only else None, users=listed)
+    if found.recount_pending:
+        warn(f"{found.recount_pending} marks await a recount: until then the digest may differ from an equal graph's")
+    if as_json:
+        print_json({"digest": found.digest, "facts": found.facts, "recount_pending": found.recount_pending})
+    else:
+        print_line(found.digest)
+        say(f"over {found.facts:,} facts")
+
+
+@app.command()
+def show(user: Annotated[str, typer.Argument(help="The user's id.", metavar="USER")], as_json: AsJson = False) -> None:
+    """Show one user: the purchases, retailers and categories."""
+    run(_show(configured(), user, as_json))
+
+
+async def _show(settings: "Settings", user: str, as_json: bool) -> None:
+    from retrograph.cli.rendering import purchase_rows, user_document
+    from retrograph.facts import InvalidId, clean_id
+    from retrograph.wiring import open_graph
+
+    try:
+        user_id = clean_id(user)
+    except InvalidId as error:
+        raise UsageError(f"{user!r} cannot be a user: {error}") from None
+    async with open_graph(settings, create=False) as graph:
+        found = await graph.users([user_id])
+        if not found:
+            raise NotFound(f"there is no user {user_id} in the graph at {graph.url}")
+        products = await graph.names("Product", [edge.product_id for edge in found[0].purchases])
+        categories = await graph.names("Category", [edge.category_id for edge in found[0].counts])
+    document = user_document(found[0], products, categories)
+    if as_json:
+        print_json(document)
+        return
+    print_pairs({name: value for name, value in document["user"].items() if value not in (None, [])})
+    columns = ("product", "times", "first", "last", "days between", "again", "receipts")
+    print_table(columns, purchase_rows(document), right=("times", "days between", "again"))
+    print_table(
+        ("retailer", "receipts"),
+        ((edge["name"], edge["frequency"]) for edge in document["retailers"]),
+        right=("receipts",),
+    )
+    print_table(
+        ("category", "purchases"),
+        ((edge["name"] or edge["category_id"], edge["purchase_count"]) for edge in document["categories"]),
+        right=("purchases",),
+    )
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the graph's schema up to this version; an empty graph gets it."""
+    run(_migrate(configured()))
+
+
+async def _migrate(settings: "Settings") -> None:
+    from retrograph.wiring import open_graph
+
+    async with open_graph(settings, create=True, migrate=True) as graph:
+        identity = graph.identity
+        say(f"the graph at {graph.url} has schema {identity.schema_version}")

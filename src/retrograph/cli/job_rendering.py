@@ -1,0 +1,119 @@
+"""How jobs look to people, and their failures, runs and logs as JSON; pure, so that it is tested without a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from retrograph.cli.rendering import plural
+from retrograph.clock import iso
+from retrograph.jobs.job import Failure, Job, LogEvent, Run
+from retrograph.jobs.progress import duration
+from retrograph.jobs.state import JobState
+
+
+def job_pairs(job: Job) -> dict[str, Any]:
+    """A job for people: what matters, in the order they ask for it."""
+    counts, chosen = job.counts, job.parameters
+    pairs: dict[str, Any] = {
+        "key": job.key,
+        "kind": job.kind,
+        "state": state_text(job),
+        "why": job.message,
+        "progress": progress_text(job),
+        "processed": counts.processed,
+        "failed": counts.failed,
+        "skipped": f"{counts.skipped:,}{_by_reason(counts.skipped_by)}",
+        "left out": f"{plural(sum(counts.refused.values()), 'fact')}{_by_reason(counts.refused)}"
+        if counts.refused
+        else None,
+        "rate": f"{job.rate:.1f}/s" if job.rate else None,
+        "elapsed": duration(job.elapsed_ms / 1000),
+        "cursor": job.cursor,
+        "window": f"{plural(job.spec.lookback_days, 'day')} up to {iso(job.spec.as_of)}",
+        "ids from": ", ".join(f"{name} {value}" for name, value in job.spec.source.items() if value is not None),
+        "pace": f"{_rate_limit(chosen.rate_limit)}, {chosen.concurrency} at a time",
+        "bounds": f"batches of {chosen.batch_size}, runs of {duration(chosen.max_runtime_ms / 1000)}, "
+        f"{chosen.max_consecutive_failures} failures in a row",
+        "created": f"{iso(job.created_at)} by {job.created_by}",
+        "updated": iso(job.updated_at),
+    }
+    return {name: value for name, value in pairs.items() if value not in (None, "")}
+
+
+def job_row(job: Job) -> tuple[object, ...]:
+    """One line of `jobs list`."""
+    return job.key, state_text(job), progress_text(job), job.counts.failed, iso(job.updated_at)[:19].replace("T", " ")
+
+
+def state_text(job: Job) -> str:
+    """The state, with the reason where there is one."""
+    text = job.state.value + (f" ({job.reason})" if job.reason else "")
+    return f"{text}, needs attention" if job.needs_attention else text
+
+
+def progress_text(job: Job) -> str:
+    """`1,204 of 2,377 (50.7%)`."""
+    scanned = f"{job.counts.scanned:,}"
+    return scanned if job.total is None else f"{scanned} of {job.total:,} ({job.percent or 0:.1f}%)"
+
+
+def ending(job: Job) -> list[str]:
+    """What to tell when a run has ended: what became of the job, and what to do next."""
+    counts = job.counts
+    done = f"{job.key} {state_text(job)}: {counts.processed:,} processed, {counts.failed:,} failed"
+    done += f", {counts.skipped:,} skipped" if counts.skipped else ""
+    sentences = [f"{done}, in {duration(job.elapsed_ms / 1000)}"]
+    if job.message:
+        sentences.append(job.message)
+    if counts.refused:
+        left_out = plural(sum(counts.refused.values()), "fact")
+        sentences.append(f"{left_out} left out{_by_reason(counts.refused)}")
+    if counts.failed:
+        sentences.append(f"see why with `retrograph jobs failures {job.key}`, then `retrograph jobs retry {job.key}`")
+    if job.state in (JobState.STOPPED, JobState.PAUSED, JobState.INTERRUPTED):
+        sentences.append("the same command resumes it")
+    return sentences
+
+
+def failure_document(failure: Failure) -> dict[str, Any]:
+    """One failure of `jobs failures --json`."""
+    return {
+        "item": failure.item,
+        "attempts": failure.attempts,
+        "error_class": failure.error_class,
+        "message": failure.message,
+        "first_at": iso(failure.first_at),
+        "last_at": iso(failure.last_at),
+        "resolved_at": _instant(failure.resolved_at),
+    }
+
+
+def event_document(event: LogEvent) -> dict[str, Any]:
+    """One line of `jobs log --json`."""
+    return {
+        "at": iso(event.at),
+        "who": event.who,
+        "what": event.what,
+        "from": event.origin.value if event.origin else None,
+        "to": event.target.value if event.target else None,
+        "why": event.why,
+    }
+
+
+def run_row(run: Run) -> tuple[object, ...]:
+    """One run in `jobs show`."""
+    lasted = "–" if run.ended_at is None else duration((run.ended_at - run.started_at) / 1000)
+    state = run.state.value + (f" ({run.reason})" if run.reason else "")
+    return run.number, iso(run.started_at)[:19].replace("T", " "), lasted, state, run.processed, run.failed, run.holder
+
+
+def _rate_limit(rate: float | None) -> str:
+    return "as fast as it goes" if rate is None else f"{rate:g} a second"
+
+
+def _by_reason(counts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+    return f" ({listed})" if listed else ""
+
+
+def _instant(millis: int | None) -> str | None:
+    return None if millis is None else iso(millis)

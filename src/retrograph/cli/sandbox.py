@@ -1,0 +1,97 @@
+"""`retrograph sandbox`: the services that history is read from, on this machine, from Parquet files."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from retrograph.cli.output import print_line, say
+from retrograph.cli.session import run_until_interrupted
+from retrograph.errors import UsageError
+
+if TYPE_CHECKING:
+    from retrograph.sandbox import Faults, Sandbox, SandboxOptions
+
+
+def sandbox(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the four Parquet files. Default: the packaged sample.", metavar="DIR"),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 0,
+    token: Annotated[str | None, typer.Option(help="The bearer token to ask for.")] = None,
+    users: Annotated[int, typer.Option(min=0, help="Invented users to add.")] = 0,
+    seed: Annotated[int, typer.Option(help="What the invented and the faults follow from.")] = 0,
+    write_ids: Annotated[
+        Path | None,
+        typer.Option(help="Write the ids of all users to a file, for --user-file.", metavar="FILE"),
+    ] = None,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            help='Faults by service, as JSON or a file of it: {"all": {"too_many_requests": 0.1}}.',
+            metavar="JSON|FILE",
+        ),
+    ] = None,
+    until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
+) -> None:
+    """Serve the four history services until Ctrl-C, and print the setting that points to them.
+
+    The sample's purchases end on 2018-01-02: load it with `--as-of 2018-01-02`.
+    """
+    from retrograph.sandbox import SAMPLE, InvalidFaults, SandboxError, SandboxOptions
+
+    try:
+        options = SandboxOptions(
+            host=host,
+            port=port,
+            data=data or SAMPLE,
+            users=users,
+            seed=seed,
+            token=token,
+            faults=_faults(faults),
+        )
+        run_until_interrupted(_serve(options, write_ids), until_input_ends=until_input_ends)
+    except (SandboxError, InvalidFaults) as error:
+        raise UsageError(str(error)) from error
+
+
+async def _serve(options: "SandboxOptions", write_ids: Path | None) -> None:
+    from retrograph.sandbox import serve
+
+    def ready(started: "Sandbox") -> None:
+        if write_ids is not None:
+            written = write_user_ids(started.population.user_ids(), write_ids)
+            say(f"{written:,} user ids are in {write_ids}")
+        print_line(f"RETROGRAPH_UPSTREAM={started.base_url}")
+        sys.stdout.flush()
+        say("serving until Ctrl-C")
+
+    await serve(options, ready)
+
+
+def write_user_ids(ids: Any, file: Path) -> int:
+    """Writes ids, one a line, and returns how many."""
+    try:
+        with file.open("w", encoding="utf-8") as lines:
+            count = sum(bool(lines.write(user_id + "\n")) for user_id in ids)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+    return count
+
+
+def _faults(given: str | None) -> "dict[str, Faults]":
+    from retrograph.sandbox import read_plan
+
+    if given is None:
+        return {}
+    try:
+        text = given if given.lstrip().startswith("{") else Path(given).read_text("utf-8")
+        return read_plan(json.loads(text))
+    except OSError as error:
+        raise UsageError(f"--faults names {given}, which cannot be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--faults is not JSON: {error}") from error

@@ -1,0 +1,53 @@
+"""What every command begins with: the settings, the logging, and an event loop that ends cleanly."""
+
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+# asyncio takes a tenth of a second to import, which `--help` need not pay.
+from retrograph.cli.output import messages_as_json
+
+if TYPE_CHECKING:
+    from retrograph.config import Settings
+
+T = TypeVar("T")
+
+
+def configured() -> "Settings":
+    """Reads the settings and sets logging up. Raises ConfigurationError with every mistake."""
+    from retrograph.config import load_settings
+    from retrograph.telemetry.logging import configure_logging
+
+    settings = load_settings()
+    messages_as_json(settings.log.format == "json")
+    configure_logging(level=settings.log.level, format=settings.log.format, environment=settings.environment)
+    return settings
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a command's work to its end."""
+    import asyncio
+
+    return asyncio.run(work)
+
+
+def run_until_interrupted(work: Coroutine[Any, Any, None], *, until_input_ends: bool = False) -> None:
+    """Runs what serves until Ctrl-C or SIGTERM: that is how it ends, not a failure."""
+    import asyncio
+
+    asyncio.run(_serving(work, until_input_ends))
+
+
+async def _serving(work: Coroutine[Any, Any, None], until_input_ends: bool) -> None:
+    import asyncio
+
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    if until_input_ends:
+        loop.add_reader(sys.stdin, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,88 @@
+"""Asks everything that is configured whether it is there: what `doctor` prints."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from retrograph.config import Settings
+from retrograph.config.settings import SERVICES
+from retrograph.errors import ConfigurationError, DependencyDown, NotFound, RetrographError
+from retrograph.store.schema import open_database
+from retrograph.wiring.graphs import open_graph
+from retrograph.wiring.upstream import Client, clients_of, probing
+
+State: TypeAlias = Literal["up", "down", "wrong", "not there yet", "not set"]
+
+_ADVICE = {
+    "graph": "start it, or set RETROGRAPH_GRAPH to where it is",
+    "store": "start it, or set RETROGRAPH_STORE to where it is",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One dependency: its name, where it should be, how it is, and what to do where it is not up."""
+
+    name: str
+    where: str
+    state: State
+    message: str | None = None
+
+
+async def diagnose(settings: Settings) -> list[Finding]:
+    """Asks them all at once; the order is always the same."""
+    checks = [
+        _finding("graph", str(settings.graph), lambda: _graph(settings)),
+        _finding("store", str(settings.store), lambda: _store(settings)),
+    ]
+    return [*await asyncio.gather(*checks), *await _services(settings)]
+
+
+async def _finding(name: str, where: str, check: Callable[[], Awaitable[None]]) -> Finding:
+    try:
+        await check()
+    except NotFound:
+        return Finding(name=name, where=where, state="not there yet", message="the first load makes it")
+    except DependencyDown as error:
+        advice = _ADVICE.get(name, f"start it, or correct its URL ({where})")
+        return Finding(name=name, where=where, state="down", message=f"{error}; {advice}")
+    except RetrographError as error:
+        return Finding(name=name, where=where, state="wrong", message=str(error))
+    return Finding(name=name, where=where, state="up")
+
+
+async def _graph(settings: Settings) -> None:
+    async with open_graph(settings, create=False) as graph:
+        await graph.ping()
+
+
+async def _store(settings: Settings) -> None:
+    if settings.store.scheme == "sqlite" and not settings.store.path.exists():
+        raise NotFound("there is no store yet")
+    database = await open_database(settings.store.get_secret_value())
+    await database.close()
+
+
+async def _services(settings: Settings) -> list[Finding]:
+    try:
+        async with probing(settings) as services:
+            asked = {client.service.name: client for client in clients_of(services)}
+            return list(await asyncio.gather(*(_service(settings, name, asked) for name in SERVICES)))
+    except ConfigurationError as error:
+        missing = Finding(name="services", where="–", state="not set", message=str(error))
+        return [missing]
+
+
+async def _service(settings: Settings, name: str, clients: dict[str, Client]) -> Finding:
+    endpoint = settings.endpoint(name)
+    if endpoint is None:
+        return Finding(name=name.replace("_", "-"), where="–", state="not set")
+    client = clients[endpoint.service]
+
+    async def check() -> None:
+        if not await client.service.ping():
+            raise DependencyDown(endpoint.service, f"{endpoint.url} does not answer its ping")
+        await client.check()
+
+    return await _finding(endpoint.service, endpoint.url, check)

@@ -1,0 +1,138 @@
+"""The kind `purchases`: users from wherever they are listed, each loaded from the history services."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrograph.blobs.local import LocalFiles
+from retrograph.blobs.s3 import S3Objects
+from retrograph.clock import Clock
+from retrograph.config import Settings
+from retrograph.errors import UsageError
+from retrograph.graph.recount import recount_until_clear
+from retrograph.graph.store import GraphStore
+from retrograph.graph.writer import GraphWriter
+from retrograph.jobs.job import Job, Json
+from retrograph.jobs.kind import Resolved
+from retrograph.jobs.pacing import Pacer
+from retrograph.jobs.parameters import SERVICE_RATE
+from retrograph.jobs.work import Load, Source
+from retrograph.loading.user_history import HistorySpec, LoadHooks, UserHistoryLoad
+from retrograph.sources.compact import UserIds
+from retrograph.sources.user_ids import ids_from_graph, ids_from_list, ids_inline
+from retrograph.upstream.http import Http
+from retrograph.wiring.upstream import history_services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedUsers:
+    """Ids that were read and checked before anything else was touched."""
+
+    ids: UserIds
+    source: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphUsers:
+    """Every user that the graph holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenUsers:
+    """Those that a job has frozen already: it goes on, without being told again."""
+
+    digest: str
+    source: dict[str, Json]
+
+
+UserSource = ListedUsers | GraphUsers | FrozenUsers
+
+
+async def users_inline(ids: Sequence[str]) -> ListedUsers:
+    """Users named on the spot. Raises UsageError."""
+    found = ids_inline(ids)
+    return ListedUsers(ids=found, source={"inline": found.count})
+
+
+async def users_in_file(path: str) -> ListedUsers:
+    """Users in a file: one a line, or a CSV. Raises UsageError, ConfigurationError, NotFound."""
+    found = await ids_from_list(LocalFiles().read(path), Path(path).name)
+    return ListedUsers(ids=found, source={"file": path, "ids": found.count})
+
+
+async def users_in_s3(uri: str) -> ListedUsers:
+    """The same in an object. Raises MissingExtra and DependencyDown as well."""
+    found = await ids_from_list(S3Objects().read(uri), uri)
+    return ListedUsers(ids=found, source={"object": uri, "ids": found.count})
+
+
+async def _of_no_job() -> AsyncIterator[str]:
+    """Walked only where a job begins, and then nobody has said with whom."""
+    raise UsageError("there is no such job for this graph yet: say which users to load")
+    yield ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The opened graph that loads go into, and the session they call services with."""
+
+    graph: GraphStore
+    writer: GraphWriter
+    http: Http
+
+
+class Purchases:
+    """See `jobs.kind.Kind`. `target` is `None` where no graph is needed: for verbs that load nothing, and dry runs."""
+
+    name = "purchases"
+    calls_services = True
+    fixed_key = None
+    grows = False
+
+    def __init__(self, settings: Settings, target: Target | None, clock: Clock) -> None:
+        self._settings = settings
+        self._target = target
+        self._clock = clock
+
+    async def resolve(self, source: object) -> Resolved:
+        match source:
+            case ListedUsers():
+                return Resolved(source=source.source, digest=source.ids.digest, ids=source.ids.each())
+            case FrozenUsers():
+                return Resolved(source=source.source, digest=source.digest, ids=_of_no_job())
+            case GraphUsers():
+                digest = hashlib.sha256(b"every user of the graph").hexdigest()
+                return Resolved(source={"graph": "users"}, digest=digest, ids=ids_from_graph(self._open.graph))
+        raise UsageError("say which users to load: one by one, in a file, in S3, or those of the graph")
+
+    async def open_source(self, job: Job, frozen: Source) -> Source:
+        del job
+        return frozen
+
+    async def open_load(self, job: Job) -> Load:
+        target, clock = self._open, self._clock
+        rate = job.parameters.rate_limit or SERVICE_RATE
+        services = history_services(self._settings, target.http, lambda: Pacer(clock, rate), clock)
+        spec = HistorySpec(
+            job_key=job.key,
+            as_of=job.spec.as_of,
+            lookback_days=job.spec.lookback_days,
+            item_seconds=self._settings.http.item_seconds,
+        )
+        return UserHistoryLoad(services, target.writer, spec, self._hooks(target), clock)
+
+    @property
+    def _open(self) -> Target:
+        if self._target is None:
+            raise RuntimeError("this needs a graph, and none was opened")
+        return self._target
+
+    def _hooks(self, target: Target) -> LoadHooks:
+        async def finish() -> None:
+            await recount_until_clear(target.graph, self._clock)
+
+        async def nothing() -> None:
+            """The graph and the session outlive a run."""
+
+        return LoadHooks(ping_graph=target.graph.ping, finish=finish, close=nothing)

@@ -1,0 +1,63 @@
+"""From settings to the service that every door calls: what it needs is opened in order, and closed in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from retrograph.clock import Clock, SystemClock
+from retrograph.config import Settings
+from retrograph.graph.store import GraphStore
+from retrograph.graph.writer import GraphWriter
+from retrograph.jobs.sql_store import SqlJobStore
+from retrograph.jobs.store import JobStore
+from retrograph.service import Engine, Service
+from retrograph.store.schema import open_database
+from retrograph.wiring.graphs import build_graph, same_file
+from retrograph.wiring.purchases import Purchases, Target
+from retrograph.wiring.upstream import http_client
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, *, graph: bool = False, migrate: bool = False) -> AsyncIterator[Service]:
+    """The service's verbs. Those that start work need the `graph`; the others reach the store alone.
+
+    A server is asked before a file is made: where it does not answer, nothing has been written.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        remote_graph = graph and settings.graph.scheme != "sqlite"
+        opened = await _opened_graph(stack, settings, clock, migrate) if remote_graph else None
+        store = await _opened_store(stack, settings)
+        if graph and opened is None:
+            opened = await _opened_graph(stack, settings, clock, migrate)
+        target = await _target(stack, settings, opened, clock) if opened else None
+        kind = Purchases(settings, target, clock)
+
+        async def graph_id() -> str:
+            if opened is None:
+                raise RuntimeError("this needs a graph, and none was opened")
+            return opened.identity.graph_id
+
+        engine = Engine(lease_seconds=settings.jobs.lease_seconds, exclusive=settings.jobs.exclusive)
+        yield Service(store, {kind.name: kind}, graph_id, clock, engine)
+
+
+async def _opened_graph(stack: AsyncExitStack, settings: Settings, clock: Clock, migrate: bool) -> GraphStore:
+    graph = build_graph(settings, settings.graph, clock)
+    stack.push_async_callback(graph.close)
+    await graph.open(migrate=migrate)
+    return graph
+
+
+async def _opened_store(stack: AsyncExitStack, settings: Settings) -> JobStore:
+    durable = not same_file(settings.graph, settings.store)
+    database = await open_database(settings.store.get_secret_value(), synchronous="FULL" if durable else "NORMAL")
+    store = SqlJobStore(database)
+    stack.push_async_callback(store.close)
+    return store
+
+
+async def _target(stack: AsyncExitStack, settings: Settings, graph: GraphStore, clock: Clock) -> Target:
+    http = http_client(settings, clock)
+    stack.push_async_callback(http.close)
+    writer = await stack.enter_async_context(GraphWriter(graph, clock))
+    return Target(graph=graph, writer=writer, http=http)
