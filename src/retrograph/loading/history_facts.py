@@ -5,8 +5,8 @@ receipts and orders, `facts_of` adds what the catalogues said. `history_facts` i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from retrograph.clock import day_of, to_millis
@@ -17,7 +17,6 @@ from retrograph.facts import (
     Facts,
     InvalidId,
     Loaded,
-    ProductFact,
     RetailerFact,
     SharedFacts,
     TextField,
@@ -26,9 +25,9 @@ from retrograph.facts import (
     clean_text,
 )
 from retrograph.upstream.categories import KnownCategory
-from retrograph.upstream.products import KnownProduct
-from retrograph.upstream.purchase_history import Receipt, Retailer
-from retrograph.upstream.shop_orders import Order, OrderSummary
+from retrograph.upstream.products import UNKNOWN, KnownProduct
+from retrograph.upstream.purchase_history import Receipt, ReceiptItem, Retailer
+from retrograph.upstream.shop_orders import Order, OrderLine, OrderSummary
 
 
 class Window(NamedTuple):
@@ -41,17 +40,24 @@ class Window(NamedTuple):
         return isinstance(instant, int) and self.since <= instant < self.until
 
 
+Lines = Sequence[ReceiptItem] | Sequence[OrderLine]
+
+
 @dataclass(slots=True, kw_only=True)
 class Purchases:
-    """What receipts and orders say, cleaned. `refused` holds (reason, which) pairs: one fact is refused once."""
+    """What receipts and orders say, cleaned.
+
+    `said` keeps the accepted lines with their days for the names in them, which only matter where the catalogue has
+    none. `refused` begins each entry with its reason; the rest says which fact, so that each is refused once.
+    """
 
     window: Window
     purchases: dict[str, dict[str, int]] = field(default_factory=dict)
     visits: dict[str, set[str]] = field(default_factory=dict)
     retracted: set[str] = field(default_factory=set)
     first_seen_at: int | None = None
-    names: dict[str, TextField] = field(default_factory=dict)
     channels: dict[str, TextField] = field(default_factory=dict)
+    said: list[tuple[int, Lines]] = field(default_factory=list)
     refused: set[tuple[str, ...]] = field(default_factory=set)
 
     def seen(self, instant: int) -> None:
@@ -77,26 +83,40 @@ class Purchases:
             self.refused.add((reason, *which, raw))
             return None
 
-    def purchase(self, receipt_id: str, instant: int, retailer: Retailer) -> None:
+    def purchase(self, receipt_id: str, instant: int, retailer: Retailer, lines: Lines) -> None:
         """One receipt or order was made there and then."""
         self.seen(instant)
-        name = self.id_of(retailer.name, "invalid-retailer", receipt_id)
+        self._visit(receipt_id, day_of(instant), retailer)
+        self.said.append((day_of(instant), lines))
+        purchases = self.purchases
+        for line in lines:
+            times = purchases.get(line.product_id)  # found: the id was cleaned before
+            if times is None:
+                product_id = self.id_of(line.product_id, "invalid-product-id", receipt_id)
+                if product_id is None:
+                    continue
+                times = purchases.setdefault(product_id, {})
+            known = times.get(receipt_id)
+            if known is None or instant < known:  # two times for one receipt: the earlier
+                times[receipt_id] = instant
+
+    def names_of(self, product_ids: Set[str]) -> dict[str, TextField]:
+        """What the lines call these products."""
+        names: dict[str, TextField] = {}
+        if product_ids:
+            for day, lines in self.said:
+                for line in lines:
+                    product_id = _id_or_none(line.product_id)
+                    if product_id is not None and product_id in product_ids:
+                        _describe(names, product_id, line.description, day)
+        return names
+
+    def _visit(self, receipt_id: str, day: int, retailer: Retailer) -> None:
+        known = retailer.name in self.visits  # then it was cleaned before
+        name = retailer.name if known else self.id_of(retailer.name, "invalid-retailer", receipt_id)
         if name is not None:
             self.visits.setdefault(name, set()).add(receipt_id)
-            _describe(self.channels, name, retailer.channel, day_of(instant))
-
-    def item(self, receipt_id: str, instant: int, raw_product_id: str, description: str | None) -> None:
-        """One line of it. Two times for one receipt: the earlier."""
-        product_id = self.id_of(raw_product_id, "invalid-product-id", receipt_id)
-        if product_id is None:
-            return
-        times = self.purchases.get(product_id)
-        if times is None:
-            times = self.purchases[product_id] = {}
-        known = times.get(receipt_id)
-        if known is None or instant < known:
-            times[receipt_id] = instant
-        _describe(self.names, product_id, description, day_of(instant))
+            _describe(self.channels, name, retailer.channel, day)
 
 
 class Catalogue(NamedTuple):
@@ -117,7 +137,7 @@ def orders_to_fetch(summaries: Iterable[OrderSummary], window: Window) -> list[s
     """The ids of the orders whose details are history: validated, in the window, with an id that is one."""
     wanted: dict[str, None] = {}
     for summary in summaries:
-        if summary.status == "VALIDATED" and summary.created_at in window and _is_id(summary.order_id):
+        if summary.status == "VALIDATED" and summary.created_at in window and _id_or_none(summary.order_id):
             wanted[summary.order_id] = None
     return list(wanted)
 
@@ -138,17 +158,17 @@ def purchases_of(
 
 def facts_of(user_id: str, found: Purchases, catalogue: Catalogue, loaded: Loaded | None) -> HistoryFacts:
     """Adds the catalogues' word to the purchases. A product nobody knows keeps the name its receipts give."""
-    products: dict[str, ProductFact] = {}
-    categories: dict[str, CategoryFact] = {}
-    refused = set(found.refused)
-    for product_id in found.purchases:
-        known = catalogue.products.get(product_id)
-        fact = ProductFact() if known is None else known.fact
-        products[product_id] = _named(fact, found.names.get(product_id))
-        if known is not None and known.invalid_category_id:
-            refused.add(("invalid-category-id", "product", product_id))
-        if fact.category_id is not None:
-            _mention(categories, fact.category_id.value, catalogue, refused)
+    known = catalogue.products
+    products = {product_id: known.get(product_id, UNKNOWN).fact for product_id in found.purchases}
+    nameless = {product_id for product_id, fact in products.items() if fact.name is None}
+    for product_id, name in found.names_of(nameless).items():
+        products[product_id] = replace(products[product_id], name=name)
+    mentioned = {fact.category_id.value for fact in products.values() if fact.category_id is not None}
+    categories, refused = _categories(mentioned, catalogue)
+    refused |= found.refused
+    refused.update(
+        ("invalid-category-id", "product", key) for key in products if known.get(key, UNKNOWN).invalid_category_id
+    )
     user = UserFacts(
         user_id=user_id,
         purchases=found.purchases,
@@ -184,9 +204,7 @@ def _read_receipt(found: Purchases, receipt: Receipt) -> None:
         # The service was asked for nothing this late, so it is an error and not just outside.
         found.refused.add(("instant-after-as-of", receipt_id))
     elif found.accepts(instant, receipt_id):
-        found.purchase(receipt_id, instant, receipt.retailer)
-        for item in receipt.items:
-            found.item(receipt_id, instant, item.product_id, item.description)
+        found.purchase(receipt_id, instant, receipt.retailer, receipt.items)
 
 
 def _read_summary(found: Purchases, summary: OrderSummary) -> None:
@@ -209,9 +227,7 @@ def _read_order(found: Purchases, order: Order) -> None:
     if order.status == "CANCELLED":
         _retract(found, order_id, order.created_at if inside else None)
     elif inside:
-        found.purchase(order_id, order.created_at, order.retailer)
-        for line in order.lines:
-            found.item(order_id, order.created_at, line.product_id, line.description)
+        found.purchase(order_id, order.created_at, order.retailer, order.lines)
 
 
 def _retract(found: Purchases, order_id: str, instant: int | None) -> None:
@@ -221,33 +237,29 @@ def _retract(found: Purchases, order_id: str, instant: int | None) -> None:
 
 
 def _describe(fields: dict[str, TextField], key: str, raw: str | None, day: int) -> None:
-    text = clean_text(raw)
-    if text is None:
-        return
-    told = TextField(RANK_EVENT, day, text)
     known = fields.get(key)
-    if known is None or told > known:
-        fields[key] = told
+    if known is not None and day < known.observed_on:
+        return
+    text = clean_text(raw)
+    if text is not None:
+        told = TextField(RANK_EVENT, day, text)
+        if known is None or told > known:
+            fields[key] = told
 
 
-def _named(fact: ProductFact, name: TextField | None) -> ProductFact:
-    """The catalogue's name outranks the receipts'; its fact is shared between users as it stands."""
-    if fact.name is not None or name is None:
-        return fact
-    return ProductFact(name=name, brand=fact.brand, category_id=fact.category_id)
-
-
-def _mention(
-    categories: dict[str, CategoryFact], category_id: str, catalogue: Catalogue, refused: set[tuple[str, ...]]
-) -> None:
+def _categories(mentioned: Set[str], catalogue: Catalogue) -> tuple[dict[str, CategoryFact], set[tuple[str, ...]]]:
     """Every category that a fact mentions gets an entry, known or not."""
-    known = catalogue.categories.get(category_id)
-    if known is not None:
-        for level_id, fact in known.facts.items():
-            _join_category(categories, level_id, fact)
-        if known.invalid_id:
-            refused.add(("invalid-category-id", "hierarchy", category_id))
-    categories.setdefault(category_id, CategoryFact())
+    facts: dict[str, CategoryFact] = {}
+    refused: set[tuple[str, ...]] = set()
+    for category_id in mentioned:
+        known = catalogue.categories.get(category_id)
+        if known is not None:
+            for level_id, fact in known.facts.items():
+                _join_category(facts, level_id, fact)
+            if known.invalid_id:
+                refused.add(("invalid-category-id", "hierarchy", category_id))
+        facts.setdefault(category_id, CategoryFact())
+    return facts, refused
 
 
 def _join_category(categories: dict[str, CategoryFact], category_id: str, told: CategoryFact) -> None:
@@ -258,9 +270,8 @@ def _join_category(categories: dict[str, CategoryFact], category_id: str, told: 
         categories[category_id] = CategoryFact(name=max(names, default=None), hierarchy=max(paths, default=None))
 
 
-def _is_id(raw: str) -> bool:
+def _id_or_none(raw: str) -> str | None:
     try:
-        clean_id(raw)
+        return clean_id(raw)
     except InvalidId:
-        return False
-    return True
+        return None

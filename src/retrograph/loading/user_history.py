@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
-from retrograph.errors import ServiceFailed
+from retrograph.errors import DependencyDown, ServiceFailed
 from retrograph.facts import Facts, Loaded
 from retrograph.jobs.work import Outcome
 from retrograph.loading.history_facts import (
@@ -66,9 +66,10 @@ class HistorySpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadHooks:
-    """What the load needs from elsewhere: whether the graph is up, what to do after the last user, what to close."""
+    """What the load needs from elsewhere: to see that the graph is up (raises DependencyDown where it is not), what to
+    do after the last user, what to close."""
 
-    ping_graph: Callable[[], Awaitable[bool]]
+    ping_graph: Callable[[], Awaitable[None]]
     finish: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
@@ -97,7 +98,7 @@ class UserHistoryLoad:
     async def ping(self, dependency: str) -> bool:
         """Whether that service, or the graph, is up. What nobody here knows is not what is down."""
         if dependency == GRAPH:
-            return await self._hooks.ping_graph()
+            return await self._graph_answers()
         client = self._clients.get(dependency)
         return client is None or await client.service.ping()
 
@@ -116,6 +117,13 @@ class UserHistoryLoad:
         if self._services.categories is not None:
             await self._services.categories.close()
         await self._hooks.close()
+
+    async def _graph_answers(self) -> bool:
+        try:
+            await self._hooks.ping_graph()
+        except DependencyDown:
+            return False
+        return True
 
     async def _fetched(self, user_id: str) -> HistoryFacts:
         asking: set[str] = set()

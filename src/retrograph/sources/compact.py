@@ -6,7 +6,7 @@ Chunks are kept compressed and opened one at a time; what was seen is remembered
 import hashlib
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,21 +19,25 @@ _SEPARATOR: Final = "\n"
 class UserIds:
     """The ids of a job: cleaned, different from each other, in the order they came.
 
-    `digest` is the SHA-256 of them in that order; `blank` and `repeated` count what was dropped, `invalid` the ids of
-    a graph that break the rule (a list with such an id is refused).
+    `digest` is the SHA-256 of them in that order; `blank` and `repeated` count what was dropped.
     """
 
     digest: str
     count: int
     blank: int = 0
     repeated: int = 0
-    invalid: int = 0
     _packed: tuple[bytes, ...] = ()
 
     def chunks(self) -> Iterator[list[str]]:
         """The ids, 1,000 at a time; can be walked any number of times."""
         for packed in self._packed:
             yield zlib.decompress(packed).decode().split(_SEPARATOR)
+
+    async def each(self) -> AsyncIterator[str]:
+        """The ids one by one."""
+        for chunk in self.chunks():
+            for user_id in chunk:
+                yield user_id
 
 
 class Collector:
@@ -48,7 +52,6 @@ class Collector:
         self.count = 0
         self.blank = 0
         self.repeated = 0
-        self.invalid = 0
 
     def add(self, user_id: str) -> bool:
         """Takes a cleaned id, dropping a repeated one; `False` where it would be one too many."""
@@ -72,7 +75,6 @@ class Collector:
             count=self.count,
             blank=self.blank,
             repeated=self.repeated,
-            invalid=self.invalid,
             _packed=tuple(self._packed),
         )
 

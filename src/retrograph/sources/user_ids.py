@@ -4,19 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final, Protocol
 
+import structlog
+
 from retrograph.errors import UsageError
 from retrograph.facts import InvalidId, clean_id
-from retrograph.sources.compact import Collector, UserIds
+from retrograph.sources.compact import CHUNK_IDS, Collector, UserIds
 from retrograph.sources.id_list import IdList
 
 MAX_IDS: Final = 1_000_000
+
+_log = structlog.get_logger()
 
 
 class GraphUsers(Protocol):
     """A graph that can list its users."""
 
-    async def user_ids(self, after: str | None) -> Sequence[str]:
-        """The next page of ids in a fixed order after that one (from the start for `None`); empty at the end."""
+    async def user_ids(self, after: str, limit: int) -> Sequence[str]:
+        """The next ids in a fixed order after that one (from the start for the empty text); none at the end."""
         ...
 
 
@@ -50,21 +54,27 @@ async def ids_from_list(blocks: AsyncIterator[bytes], name: str) -> UserIds:
     return _some(collector, f"{name} holds no user ids")
 
 
-async def ids_from_graph(graph: GraphUsers) -> UserIds:
-    """The ids of all users that the graph holds; what another writer put there against the rule is counted."""
-    collector = Collector()
-    after: str | None = None
-    while page := await graph.user_ids(after):
+async def ids_from_graph(graph: GraphUsers) -> AsyncIterator[str]:
+    """The ids of all users that the graph holds, page by page, as many as there are.
+
+    What another writer put there against the rule for ids is left out: a load would make another user of it.
+    """
+    after, none_yet, left_out = "", True, 0
+    while page := await graph.user_ids(after, CHUNK_IDS):
         for user_id in page:
-            if _clean(user_id):
-                collector.add(user_id)
+            if _is_clean(user_id):
+                none_yet = False
+                yield user_id
             else:
-                collector.invalid += 1
+                left_out += 1
         after = page[-1]
-    return _some(collector, "the graph holds no users")
+    if left_out:
+        _log.warning("graph-user-ids-left-out", count=left_out)
+    if none_yet:
+        raise UsageError("the graph holds no users")
 
 
-def _clean(user_id: str) -> bool:
+def _is_clean(user_id: str) -> bool:
     try:
         return clean_id(user_id) == user_id
     except InvalidId:

@@ -9,7 +9,8 @@ import structlog
 
 from retrograph.clock import Clock, day_of, to_millis
 from retrograph.facts import RANK_CATALOGUE, CategoryFact, InvalidId, PathField, TextField, clean_id, clean_text
-from retrograph.upstream.lookups import CacheLimits, Lookups
+from retrograph.upstream.lookups import Lookups
+from retrograph.upstream.remembered import CacheLimits, Remembered
 from retrograph.upstream.service import Service, segment
 
 CACHE: Final = CacheLimits(entries=20_000)
@@ -52,6 +53,7 @@ class Categories:
     def __init__(self, service: Service, clock: Clock, *, cache: CacheLimits = CACHE) -> None:
         self.service = service
         self._clock = clock
+        self._levels: Remembered[CategoryFact] = Remembered(cache, clock)
         self._lookups = Lookups(self._ask, batch=1, limits=cache, clock=clock)
 
     async def get(
@@ -85,7 +87,15 @@ class Categories:
         fault = _fault(category_id, answer, ids)
         if fault is not None:
             raise self.service.malformed(path, fault)
-        return KnownCategory(facts=_facts(ids, answer.hierarchy, today))
+        return KnownCategory(facts=self._shared(_facts(ids, answer.hierarchy, today)))
+
+    def _shared(self, facts: Mapping[str, CategoryFact]) -> dict[str, CategoryFact]:
+        """The roots of a tree come with every answer: equal facts are one object, which is quick to join."""
+        known: dict[str, CategoryFact] = {}
+        self._levels.recall(facts, known)
+        shared = {key: known[key] if known.get(key) == fact else fact for key, fact in facts.items()}
+        self._levels.remember({key: fact for key, fact in shared.items() if fact is not known.get(key)})
+        return shared
 
 
 def _fault(asked: str, answer: _Answer, ids: Sequence[str]) -> str | None:

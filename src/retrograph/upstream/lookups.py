@@ -6,27 +6,17 @@ for the others, the end of the last one does.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
-from cachetools import TTLCache
-
 from retrograph.clock import Clock
 from retrograph.upstream.bounded import bounded
+from retrograph.upstream.remembered import CacheLimits, Remembered
 
 V = TypeVar("V")
 
 SIDE_BY_SIDE: Final = 5
 """How many calls one item may have under way at one catalogue service."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheLimits:
-    """How much is remembered and how long. A day: catalogues change slowly, and facts carry the day anyway."""
-
-    entries: int
-    seconds: float = 86_400.0
 
 
 class _Flight(Generic[V]):
@@ -61,16 +51,15 @@ class Lookups(Generic[V]):
     ) -> None:
         self._ask = ask
         self._batch = batch
-        self._cache: TTLCache[str, V] = TTLCache(limits.entries, limits.seconds, timer=clock.monotonic)
+        self._memory: Remembered[V] = Remembered(limits, clock)
         self._flights: dict[str, _Flight[V]] = {}
 
     async def get(self, keys: Iterable[str], turn: Callable[[], Awaitable[None]]) -> dict[str, V]:
         """The values of all keys; waits for a `turn` first if any has to be asked for."""
         found: dict[str, V] = {}
-        missing = self._remembered(keys, found)
+        missing = self._memory.recall(keys, found)
         if missing:
             await turn()
-            missing = self._remembered(missing, found)
             batches = [missing[start : start + self._batch] for start in range(0, len(missing), self._batch)]
             await bounded([partial(self._bring, batch, found) for batch in batches], SIDE_BY_SIDE)
         return found
@@ -82,17 +71,8 @@ class Lookups(Generic[V]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _remembered(self, keys: Iterable[str], found: dict[str, V]) -> list[str]:
-        missing = []
-        for key in keys:
-            try:
-                found[key] = self._cache[key]
-            except KeyError:
-                missing.append(key)
-        return missing
-
     async def _bring(self, batch: Sequence[str], found: dict[str, V]) -> None:
-        flights = self._joined(self._remembered(batch, found))
+        flights = self._joined(self._memory.recall(batch, found))
         try:
             for flight, keys in flights.items():
                 answers = await asyncio.shield(flight.task)
@@ -124,7 +104,7 @@ class Lookups(Generic[V]):
 
     async def _fly(self, keys: Sequence[str]) -> Mapping[str, V]:
         answers = await self._ask(keys)
-        self._cache.update(answers)
+        self._memory.remember(answers)
         return answers
 
     def _landed(self, keys: Sequence[str], flight: _Flight[V], task: asyncio.Task[Mapping[str, V]]) -> None:

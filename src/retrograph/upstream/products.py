@@ -9,7 +9,8 @@ import msgspec
 from retrograph.clock import Clock, day_of, to_millis
 from retrograph.errors import MalformedAnswer
 from retrograph.facts import RANK_CATALOGUE, InvalidId, ProductFact, TextField, clean_id, clean_text
-from retrograph.upstream.lookups import CacheLimits, Lookups
+from retrograph.upstream.lookups import Lookups
+from retrograph.upstream.remembered import CacheLimits
 from retrograph.upstream.service import Service
 
 BATCH: Final = 100

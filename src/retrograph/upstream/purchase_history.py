@@ -27,7 +27,7 @@ class ReceiptItem(msgspec.Struct, frozen=True, gc=False):
     description: str | None = None
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """One purchase."""
 
     receipt_id: str

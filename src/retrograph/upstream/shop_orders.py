@@ -32,7 +32,7 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False):
     description: str | None = None
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """One order in full."""
 
     order_id: str = msgspec.field(name="buttonOrderId")
