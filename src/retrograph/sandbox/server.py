@@ -40,7 +40,9 @@ async def running(options: SandboxOptions) -> AsyncIterator[Sandbox]:
     population = Population(data, options)
     faults, requests = FaultBoard(options.seed, options.faults), Tally()
     front = Front(population, faults, requests, options.token)
-    runner = web.ServerRunner(web.Server(front.handle, access_log=None), shutdown_timeout=1.0)
+    runner = web.ServerRunner(
+        web.Server(front.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.2
+    )
     await runner.setup()
     try:
         base_url = await _listen(runner, options)

@@ -1,5 +1,6 @@
 """Counts what was asked and answered, so that a test or a rehearsal can see what a client really did."""
 
+from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,16 +23,19 @@ class Tally:
 
     @contextmanager
     def under_way(self, service: str) -> Iterator[None]:
-        """Counts one request as being worked on."""
+        """Counts one request as being worked on, and as `abandoned` where its client does not wait for the answer."""
         self._under_way[service] += 1
         self._peaks[service] = max(self._peaks[service], self._under_way[service])
         try:
             yield
+        except CancelledError:
+            self.answered(service, "abandoned", None)
+            raise
         finally:
             self._under_way[service] -= 1
 
     def answered(self, service: str, answer: str, fault: str | None) -> None:
-        """Takes in how a request ended: a status or `dropped`, and the fault that did it, if any."""
+        """Takes in how a request ended: a status, `dropped` or `abandoned`, and the fault that did it, if any."""
         self._answers[service][answer] += 1
         if fault is not None:
             self._faults[service][fault] += 1
