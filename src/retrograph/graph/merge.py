@@ -185,7 +185,7 @@ def _merge_purchase(
         if joined:
             changes.purchases_created.append(purchase_row(product_id, joined))
         return len(joined)
-    held = _held(edges)
+    held = held_receipts(edges)
     _join_times(held, times.items())
     joined = _without(held, retracted)
     if not joined:
@@ -201,7 +201,7 @@ def _merge_purchase(
     return len(joined)
 
 
-def _held(edges: Iterable[StoredPurchase]) -> dict[str, int]:
+def held_receipts(edges: Iterable[StoredPurchase]) -> dict[str, int]:
     """The facts on the edges of one pair. Where the lists differ in length their pairing is lost, so the times are
     unknown. An edge without lists holds none."""
     held: dict[str, int] = {}

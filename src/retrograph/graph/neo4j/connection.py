@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import neo4j
-from neo4j import AsyncDriver, AsyncGraphDatabase, AsyncSession
+from neo4j import AsyncDriver, AsyncGraphDatabase, AsyncResult, AsyncSession
 from neo4j.auth_management import AsyncAuthManagers, ExpiringAuth
 from neo4j.exceptions import (
     AuthConfigurationError,
@@ -19,7 +19,6 @@ from neo4j.exceptions import (
     DriverError,
     Forbidden,
     Neo4jError,
-    ServiceUnavailable,
 )
 
 from retrograph import errors
@@ -175,7 +174,12 @@ class Connection:
             result = await session.run(cast("Any", statement), parameters)
             return [list(record.values()) async for record in result]
 
+    async def listed(self, statement: str, **parameters: Any) -> list[Any]:
+        """The rows of a statement that collects them, in a transaction of its own."""
+        async with self.session() as session:
+            return await listed(await session.run(cast("Any", statement), parameters))
 
-def unavailable(error: BaseException) -> bool:
-    """Whether an error says that the server cannot be reached at all."""
-    return isinstance(error, ServiceUnavailable)
+
+async def listed(result: AsyncResult) -> list[Any]:
+    """The lists that a query's few records hold, as one list of rows."""
+    return [row async for record in result for row in record[0]]

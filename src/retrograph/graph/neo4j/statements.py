@@ -1,7 +1,8 @@
 """The Cypher of the Neo4j graph, each statement under a name and with what it is for.
 
 Rows are lists, not maps, and grouped so that a user is matched once. No `datetime` crosses the driver in either
-direction: instants travel as epoch milliseconds. What the server can derive from a row is not sent.
+direction: instants travel as epoch milliseconds. What the server can derive from a row is not sent. A query answers
+with one record that holds a list of rows, because each record costs the driver more than its content does.
 """
 
 from typing import Final
@@ -28,9 +29,13 @@ n.category_id, n.category_id_rank, n.category_id_day, n.category_hierarchy"""
 _CATEGORY: Final = "n.category_id, n.name, n.name_rank, n.name_day, n.hierarchy, n.hierarchy_rank, n.hierarchy_day"
 _RETAILER: Final = "n.name, n.channel, n.channel_rank, n.channel_day"
 
-READ_PRODUCTS: Final = f"UNWIND $keys AS key MATCH (n:Product {{product_id: key}}) RETURN {_PRODUCT}, n._created"
-READ_CATEGORIES: Final = f"UNWIND $keys AS key MATCH (n:Category {{category_id: key}}) RETURN {_CATEGORY}, n._created"
-READ_RETAILERS: Final = f"UNWIND $keys AS key MATCH (n:Retailer {{name: key}}) RETURN {_RETAILER}"
+READ_PRODUCTS: Final = (
+    f"UNWIND $keys AS key MATCH (n:Product {{product_id: key}}) RETURN collect([{_PRODUCT}, n._created])"
+)
+READ_CATEGORIES: Final = (
+    f"UNWIND $keys AS key MATCH (n:Category {{category_id: key}}) RETURN collect([{_CATEGORY}, n._created])"
+)
+READ_RETAILERS: Final = f"UNWIND $keys AS key MATCH (n:Retailer {{name: key}}) RETURN collect([{_RETAILER}])"
 
 # --- shared nodes, as they shall be; a mark stays unless a new one replaces it
 WRITE_PRODUCTS: Final = """
@@ -65,27 +70,27 @@ _PURCHASE: Final = """
 p.product_id, r.receipt_ids, [t IN r.timestamps | t.epochMillis], r.times, r.first.epochMillis, r.last.epochMillis,
 r.avg_interval_days, r.repurchase_likelihood"""
 
-# Everything of users who are read whole: one row a user.
+# Everything of users who are read whole.
 READ_WHOLE_USERS: Final = f"""
 UNWIND $keys AS key MATCH (u:User {{user_id: key}})
-RETURN {_USER},
+RETURN collect([{_USER},
     [(u)-[r:PURCHASED]->(p) | [{_PURCHASE}, p.category_id]],
     [(u)-[r:SHOPS_AT]->(p) | [p.name, r.receipt_ids, r.frequency]],
-    [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]"""
+    [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]])"""
 # A user's properties and counts, and of the other edges those to the named nodes.
 READ_TOUCHED_USERS: Final = f"""
 UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}})
-RETURN {_USER}, [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]"""
+RETURN collect([{_USER}, [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]])"""
 READ_TOUCHED_PURCHASES: Final = f"""
 UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}}) UNWIND row[1] AS key
 MATCH (p:Product {{product_id: key}}) MATCH (u)-[r:PURCHASED]->(p)
-RETURN u.user_id, {_PURCHASE}"""
+RETURN collect([u.user_id, {_PURCHASE}])"""
 READ_TOUCHED_VISITS: Final = """
 UNWIND $rows AS row MATCH (u:User {user_id: row[0]}) UNWIND row[2] AS key
 MATCH (p:Retailer {name: key}) MATCH (u)-[r:SHOPS_AT]->(p)
-RETURN u.user_id, p.name, r.receipt_ids, r.frequency"""
+RETURN collect([u.user_id, p.name, r.receipt_ids, r.frequency])"""
 READ_PRODUCT_CATEGORIES: Final = """
-UNWIND $keys AS key MATCH (p:Product {product_id: key}) RETURN p.product_id, p.category_id"""
+UNWIND $keys AS key MATCH (p:Product {product_id: key}) RETURN collect([p.product_id, p.category_id])"""
 
 # --- the difference of users
 WRITE_USERS: Final = """
@@ -137,9 +142,11 @@ DELETE_COUNTS: Final = _EDGES + "MATCH (u)-[r:SHOPS_IN]->(:Category {category_id
 
 # --- the recount pass
 MARKS: Final = """
-MATCH (n:Category) WHERE n.recount_since IS NOT NULL RETURN 'Category' AS label, n.category_id AS key, n.recount_since AS token LIMIT 10000
+MATCH (n:Category) WHERE n.recount_since IS NOT NULL WITH n LIMIT 10000
+RETURN collect(['Category', n.category_id, n.recount_since]) AS marks
 UNION ALL
-MATCH (n:Product) WHERE n.recount_since IS NOT NULL RETURN 'Product' AS label, n.product_id AS key, n.recount_since AS token LIMIT 10000"""
+MATCH (n:Product) WHERE n.recount_since IS NOT NULL WITH n LIMIT 10000
+RETURN collect(['Product', n.product_id, n.recount_since]) AS marks"""
 CLEAR_PRODUCTS: Final = """
 UNWIND $rows AS r MATCH (n:Product {product_id: r[0]}) SET n.product_id = r[0]
 WITH n, r WHERE n.recount_since = r[1] REMOVE n.recount_since"""
@@ -148,11 +155,11 @@ UNWIND $rows AS r MATCH (n:Category {category_id: r[0]}) SET n.category_id = r[0
 WITH n, r WHERE n.recount_since = r[1] REMOVE n.recount_since"""
 PRODUCTS_OF: Final = """
 MATCH (n:Product) WHERE n.category_id = $category AND n.product_id > $after
-RETURN n.product_id ORDER BY n.product_id LIMIT $limit"""
+WITH n ORDER BY n.product_id LIMIT $limit RETURN collect(n.product_id)"""
 PURCHASERS: Final = """
 UNWIND $keys AS key MATCH (:Product {product_id: key})<-[:PURCHASED]-(u:User) RETURN DISTINCT u.user_id"""
 WRITES_UNDER_WAY: Final = """
-SHOW TRANSACTIONS YIELD transactionId, metaData WHERE metaData.retrograph = 'write' RETURN transactionId"""
+SHOW TRANSACTIONS YIELD transactionId, metaData WHERE metaData.retrograph = 'write' RETURN collect(transactionId)"""
 
 # The lease of the pass, on this server's clock. The lock is taken before anything is compared.
 TAKE_LEASE: Final = """
@@ -178,27 +185,29 @@ DELETE_NOTE: Final = "MATCH (n:RetrographNote {name: $name}) DELETE n"
 
 # --- scans, in order of key
 _RECORD: Final = f"""
-RETURN {_USER}, u.last_updated_at.epochMillis,
+RETURN collect([{_USER}, u.last_updated_at.epochMillis,
     [(u)-[r:PURCHASED]->(p) | [{_PURCHASE}]],
     [(u)-[r:SHOPS_AT]->(p) | [p.name, r.receipt_ids, r.frequency]],
-    [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]"""
-SCAN_USERS: Final = (
-    "MATCH (u:User) WHERE u.user_id > $after WITH u ORDER BY u.user_id LIMIT $limit" + _RECORD + " ORDER BY u.user_id"
-)
+    [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]])"""
+SCAN_USERS: Final = "MATCH (u:User) WHERE u.user_id > $after WITH u ORDER BY u.user_id LIMIT $limit" + _RECORD
 USERS: Final = "UNWIND $keys AS key MATCH (u:User {user_id: key})" + _RECORD
-USER_IDS: Final = "MATCH (u:User) WHERE u.user_id > $after RETURN u.user_id ORDER BY u.user_id LIMIT $limit"
+USER_IDS: Final = (
+    "MATCH (u:User) WHERE u.user_id > $after WITH u ORDER BY u.user_id LIMIT $limit RETURN collect(u.user_id)"
+)
 SCAN_PRODUCTS: Final = f"""
 MATCH (n:Product) WHERE n.product_id > $after WITH n ORDER BY n.product_id LIMIT $limit
-RETURN {_PRODUCT}, [(n)-[:IN_CATEGORY]->(c) | c.category_id] ORDER BY n.product_id"""
+RETURN collect([{_PRODUCT}, [(n)-[:IN_CATEGORY]->(c) | c.category_id]])"""
 SCAN_CATEGORIES: Final = f"""
 MATCH (n:Category) WHERE n.category_id > $after WITH n ORDER BY n.category_id LIMIT $limit
-RETURN {_CATEGORY}, [(n)-[:CHILD_OF]->(c) | c.category_id] ORDER BY n.category_id"""
+RETURN collect([{_CATEGORY}, [(n)-[:CHILD_OF]->(c) | c.category_id]])"""
 SCAN_RETAILERS: Final = f"""
-MATCH (n:Retailer) WHERE n.name > $after RETURN {_RETAILER} ORDER BY n.name LIMIT $limit"""
+MATCH (n:Retailer) WHERE n.name > $after WITH n ORDER BY n.name LIMIT $limit RETURN collect([{_RETAILER}])"""
 PRODUCT_NAMES: Final = """
-UNWIND $keys AS key MATCH (n:Product {product_id: key}) WHERE n.name IS NOT NULL RETURN n.product_id, n.name"""
+UNWIND $keys AS key MATCH (n:Product {product_id: key}) WHERE n.name IS NOT NULL
+RETURN collect([n.product_id, n.name])"""
 CATEGORY_NAMES: Final = """
-UNWIND $keys AS key MATCH (n:Category {category_id: key}) WHERE n.name IS NOT NULL RETURN n.category_id, n.name"""
+UNWIND $keys AS key MATCH (n:Category {category_id: key}) WHERE n.name IS NOT NULL
+RETURN collect([n.category_id, n.name])"""
 
 # --- counts of everything, each from the count store where Neo4j keeps one
 STATS: Final = {

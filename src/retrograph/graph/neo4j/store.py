@@ -119,7 +119,7 @@ class Neo4jGraph:
                 raise
 
     async def marks(self) -> list[Mark]:
-        found = await self._connection.rows(cypher.MARKS)
+        found = await self._connection.listed(cypher.MARKS)
         return [Mark(label=label, key=key, token=token) for label, key, token in found]
 
     async def settle(self) -> None:
@@ -137,7 +137,7 @@ class Neo4jGraph:
             begun &= await self._writes_under_way()
 
     async def _writes_under_way(self) -> set[str]:
-        return {transaction_id for (transaction_id,) in await self._connection.rows(cypher.WRITES_UNDER_WAY)}
+        return set(await self._connection.listed(cypher.WRITES_UNDER_WAY))
 
     async def purchasers(self, product_ids: Sequence[str], limit: int) -> AsyncGenerator[list[str], None]:
         async with self._connection.session() as session:
@@ -160,24 +160,23 @@ class Neo4jGraph:
         await self._connection.rows(statement, name=name, value=value)
 
     async def scan_users(self, after: str, limit: int) -> list[UserRecord]:
-        found = await self._connection.rows(cypher.SCAN_USERS, after=after, limit=limit)
+        found = await self._connection.listed(cypher.SCAN_USERS, after=after, limit=limit)
         return [row.user_record(user) for user in found]
 
     async def users(self, user_ids: Sequence[str]) -> list[UserRecord]:
-        found = await self._connection.rows(cypher.USERS, keys=list(user_ids))
+        found = await self._connection.listed(cypher.USERS, keys=list(user_ids))
         return [row.user_record(user) for user in found]
 
     async def scan_shared(self, label: str, after: str, limit: int) -> list[SharedRecord]:
         statement, record = _SCANS[label]
-        return [record(found) for found in await self._connection.rows(statement, after=after, limit=limit)]
+        return [record(found) for found in await self._connection.listed(statement, after=after, limit=limit)]
 
     async def user_ids(self, after: str, limit: int) -> list[str]:
-        found = await self._connection.rows(cypher.USER_IDS, after=after, limit=limit)
-        return [user_id for (user_id,) in found]
+        return await self._connection.listed(cypher.USER_IDS, after=after, limit=limit)
 
     async def names(self, label: str, keys: Sequence[str]) -> dict[str, str]:
-        found = await self._connection.rows(_NAMES[label], keys=list(keys))
-        return dict(cast("list[tuple[str, str]]", found))
+        found = await self._connection.listed(_NAMES[label], keys=list(keys))
+        return dict(found)
 
     async def stats(self) -> GraphStats:
         found: dict[str, list[int]] = {}

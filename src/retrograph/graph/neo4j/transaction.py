@@ -26,6 +26,7 @@ from retrograph.graph.model import (
 )
 from retrograph.graph.neo4j import rows as row
 from retrograph.graph.neo4j import statements as cypher
+from retrograph.graph.neo4j.connection import listed
 
 
 class Neo4jTransaction:
@@ -34,9 +35,8 @@ class Neo4jTransaction:
     def __init__(self, transaction: AsyncTransaction) -> None:
         self._transaction = transaction
 
-    async def _rows(self, statement: str, **parameters: Any) -> list[list[Any]]:
-        result = await self._transaction.run(cast("Any", statement), parameters)
-        return [list(record.values()) async for record in result]
+    async def _rows(self, statement: str, **parameters: Any) -> list[Any]:
+        return await listed(await self._transaction.run(cast("Any", statement), parameters))
 
     async def _write(self, statement: str, rows: Sequence[Any], **parameters: Any) -> int:
         """Runs a statement over rows, if there are any; returns how many relationships it created."""
@@ -158,8 +158,7 @@ class Neo4jTransaction:
         return matched
 
     async def products_of(self, category_id: str, after: str, limit: int) -> list[str]:
-        found = await self._rows(cypher.PRODUCTS_OF, category=category_id, after=after, limit=limit)
-        return sorted(product_id for (product_id,) in found)
+        return await self._rows(cypher.PRODUCTS_OF, category=category_id, after=after, limit=limit)
 
     async def clear_marks(self, marks: Sequence[Mark]) -> None:
         for label, statement in (("Category", cypher.CLEAR_CATEGORIES), ("Product", cypher.CLEAR_PRODUCTS)):
