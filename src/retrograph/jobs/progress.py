@@ -2,7 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from retrograph.jobs.job import Counts, Phase
 
@@ -33,6 +33,28 @@ class Progress:
     def eta_seconds(self) -> float | None:
         """Seconds until the end at the present rate; `None` while that would be a guess."""
         return eta_seconds(self.counts.scanned, self.total, self.rate)
+
+
+class Watch(Protocol):
+    """Whoever looks on while a job runs. Called from the event loop; must not block."""
+
+    def progressed(self, progress: Progress) -> None:
+        """About twice a second, and at the end of each run."""
+        ...
+
+    def said(self, sentence: str) -> None:
+        """Something a person wants to know: what is waited for, why it paused, that it goes on."""
+        ...
+
+
+class Silent:
+    """Nobody looks on."""
+
+    def progressed(self, progress: Progress) -> None:
+        del progress
+
+    def said(self, sentence: str) -> None:
+        del sentence
 
 
 def eta_seconds(scanned: int, total: int | None, rate: float | None) -> float | None:

@@ -38,29 +38,40 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What a process asks for when it wants a job's lease.
+class Selection:
+    """Failures that are to be retried: of these items, of this class, or, without either, all unresolved ones."""
 
-    `origins` bounds the states it may be taken from (a watchdog's: those that no operator chose). `lane` names the
-    kind of which only one job may hold a lease. `retry` is the pass over failures that the run begins with:
-    `None` leaves an unfinished one as it is. `reset` starts over with that spec and that list of ids.
-    """
+    items: Sequence[str] = ()
+    error_class: str | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Whether it leaves nothing out."""
+        return not self.items and self.error_class is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a process asks for when it wants a job's lease."""
 
     job_id: str
-    graph_id: str
     holder: str
     who: str
     why: str
     parameters: Parameters
     lease_ms: int
     lane: str | None = None
+    """The kind of which only one job may hold a lease at a time."""
     origins: frozenset[JobState] = frozenset(JobState)
-    begin_retry: Literal["all", "selected"] | None = None
+    """The states it may be taken from; a watchdog's are those that no operator chose."""
+    retry: Selection | None = None
+    """A pass over failures for the run to begin with; `None` leaves an unfinished one as it is."""
     resumed: bool = False
     """By a watchdog, not by a person: tries without progress are counted."""
     bound: str | None = None
-    """A new upper bound for a source that has grown."""
+    """A new upper bound for a source that has grown: the job goes on from its cursor."""
     reset: "Reset | None" = None
+    """Starts over, counts from zero; the log goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +119,6 @@ class FailedItem:
     error_class: str
     message: str
     at: int
-    retried: bool = False
-    """It had failed before and is counted already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,23 +183,18 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureQuery:
-    """Which failures of a job. `after` is a failure's number; ordered by it, the latest first if `latest_first`."""
+    """Which failures of a job, in order of their numbers.
+
+    `after` is the number of the last one seen; `last` the greatest number wanted.
+    """
 
     error_class: str | None = None
     resolved: bool | None = None
-    after: int | None = None
-    before: int | None = None
     selected: bool = False
     latest_first: bool = False
+    after: int | None = None
+    last: int | None = None
     limit: int = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Failures that an operator wants retried; neither: all unresolved ones."""
-
-    items: Sequence[str] = ()
-    error_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,10 +258,6 @@ class JobStore(Protocol):
         """The last checkpoint of a run, its end and the end of its lease. Raises LeaseLost."""
         ...
 
-    async def begin_retry(self, lease: Lease, selected: bool) -> Retry | None:
-        """Freezes which failures a pass walks over; `None` where there are none. Raises LeaseLost."""
-        ...
-
     async def bury(self) -> Sequence[Job]:
         """Records what became of jobs whose lease ran out; answers them."""
         ...
@@ -278,10 +278,6 @@ class JobStore(Protocol):
 
     async def archive(self, job_id: str, who: str) -> Job:
         """Takes a job that nobody runs out of the lists. Raises NotPossible."""
-        ...
-
-    async def select_failures(self, job_id: str, selection: Selection, who: str) -> int:
-        """Marks unresolved failures for the next retry; answers how many."""
         ...
 
     async def attend(self, job_id: str) -> Job:
@@ -316,6 +312,10 @@ class JobStore(Protocol):
 
     async def failures(self, job_id: str, query: FailureQuery) -> Sequence[Failure]:
         """One page of a job's failures."""
+        ...
+
+    async def count_failures(self, job_id: str, selection: Selection) -> int:
+        """How many unresolved failures of a job a selection names."""
         ...
 
     async def failure_summary(self, job_id: str) -> FailureSummary:

@@ -1,0 +1,1 @@
+"""The SQL database that jobs are kept in: SQLite, embedded, or PostgreSQL."""

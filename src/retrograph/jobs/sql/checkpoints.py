@@ -1,0 +1,215 @@
+"""What the holder of a lease writes: renewals, checkpoints and a run's end. None holds longer than the lease."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from retrograph.clock import MILLIS_PER_DAY
+from retrograph.errors import LeaseLost
+from retrograph.jobs.job import Sample
+from retrograph.jobs.sql.moves import ENGINE, end_run, lease_holds, locked_now, move
+from retrograph.jobs.sql.rows import packed, summed
+from retrograph.jobs.state import HELD, JobState, settle
+from retrograph.jobs.store import Asked, Checkpoint, Ending, FailedItem, Lease
+from retrograph.jobs.text import MESSAGE_LENGTH, WORD_LENGTH, stored
+from retrograph.store.engine import Database
+from retrograph.store.tables import failures, jobs, runs, samples
+
+_IN_LIST = 500
+
+
+async def renew(database: Database, connection: AsyncConnection, lease: Lease, lease_ms: int) -> Asked | None:
+    """See `JobStore.renew`."""
+    row, now = await _held(database, connection, lease)
+    await _update(connection, lease, heartbeat_at=now, lease_until=now + lease_ms)
+    await _still_held(database, connection, row)
+    return _asked(row)
+
+
+async def checkpoint(
+    database: Database, connection: AsyncConnection, lease: Lease, wanted: Checkpoint, lease_ms: int
+) -> Asked | None:
+    """See `JobStore.checkpoint`."""
+    row, now = await _held(database, connection, lease)
+    if row["checkpoints"] < wanted.number:
+        values = await _apply(connection, row, now, wanted)
+        await _update(connection, lease, heartbeat_at=now, lease_until=now + lease_ms, updated_at=now, **values)
+    await _still_held(database, connection, row)
+    return _asked(row)
+
+
+async def end(
+    database: Database, connection: AsyncConnection, lease: Lease, wanted: Checkpoint, ending: Ending
+) -> None:
+    """See `JobStore.end`."""
+    row, now = await locked_now(database, connection, lease.job_id)
+    if row["epoch"] == lease.epoch and row["holder"] is None and row["checkpoints"] == wanted.number:
+        return  # it was written before, and only the answer was lost
+    _check(row, lease, now)
+    values = await _apply(connection, row, now, wanted)
+    if ending.state is JobState.STOPPED and row["state"] == JobState.RUNNING:
+        # Nobody asked: the run did what it was started for, and must not come back by itself.
+        await move(connection, row, JobState.STOPPING, now, who=ENGINE, what="stop", why=ending.message)
+        row, now = await locked_now(database, connection, lease.job_id)
+    target = settle(JobState(row["state"]), ending.state)
+    reason = ending.reason if target is ending.state else None
+    values |= {
+        "holder": None,
+        "lease_until": None,
+        "phase": None,
+        "paused_at": now,
+        "reason": reason,
+        "message": None if ending.message is None else stored(ending.message),
+    }
+    if target is JobState.SUCCEEDED:
+        values |= {"complete": True, "finishing": False, "retry_cursor": None, "retry_last": None}
+    why = ": ".join(part for part in (reason, ending.message) if part) or None
+    await move(connection, row, target, now, who=ENGINE, what=target.value, why=why, **values)
+    await end_run(connection, row, now, target, reason)
+    await _still_held(database, connection, row)
+
+
+async def _held(database: Database, connection: AsyncConnection, lease: Lease) -> tuple[RowMapping, int]:
+    row, now = await locked_now(database, connection, lease.job_id)
+    _check(row, lease, now)
+    return row, now
+
+
+def _check(row: RowMapping, lease: Lease, now: int) -> None:
+    """Both conditions: an epoch of its own, and time left, even if nobody has taken the job over."""
+    if row["epoch"] != lease.epoch or JobState(row["state"]) not in HELD or not lease_holds(row, now):
+        raise LeaseLost(f"this process no longer holds job {row['key']}: its lease ran out or was taken over")
+
+
+async def _still_held(database: Database, connection: AsyncConnection, row: RowMapping) -> None:
+    # A process frozen since the lease was judged would commit when it wakes. SQLite cannot end its transaction, so
+    # the time is read again as the last thing before the commit. PostgreSQL ends an idle transaction by itself.
+    if await database.now(connection) >= row["lease_until"]:
+        raise LeaseLost(f"this process no longer holds job {row['key']}: its lease ran out while it wrote")
+
+
+def _asked(row: RowMapping) -> Asked | None:
+    asked: dict[str, Asked] = {JobState.STOPPING: "stop", JobState.CANCELING: "cancel"}
+    return asked.get(row["state"])
+
+
+async def _update(connection: AsyncConnection, lease: Lease, **values: Any) -> None:
+    await connection.execute(update(jobs).where(jobs.c.job_id == lease.job_id).values(**values))
+
+
+async def _apply(connection: AsyncConnection, row: RowMapping, now: int, wanted: Checkpoint) -> dict[str, Any]:
+    """Writes what lies beside the job's row, and answers what changes in it."""
+    numbered, failed = await _add_failures(connection, row, wanted.failures)
+    resolved = await _resolve(connection, row["job_id"], wanted.resolved, now)
+    added, retry = wanted.added, wanted.retry
+    counts = {
+        "processed": row["processed"] + added.processed,
+        "failed": max(0, row["failed"] + failed - resolved),
+        "skipped": row["skipped"] + added.skipped,
+    }
+    await _count_run(connection, row, {name: counts[name] - row[name] for name in counts})
+    if wanted.sample is not None:
+        await _sample(connection, row["job_id"], wanted.sample)
+    return {
+        **counts,
+        "checkpoints": wanted.number,
+        "skipped_by": summed(row["skipped_by"], added.skipped_by),
+        "refused": summed(row["refused"], added.refused),
+        "failures_numbered": numbered,
+        "phase": wanted.phase,
+        "cursor": wanted.cursor,
+        "done_above": packed(wanted.above),
+        "retry_cursor": None if retry is None else retry.cursor,
+        "retry_last": None if retry is None else retry.last,
+        "retry_selected": retry is not None and retry.selected,
+        "retried_above": packed(wanted.retried_above),
+        "total": wanted.total,
+        "finishing": wanted.finishing,
+        "elapsed_ms": row["elapsed_ms"] + wanted.elapsed_ms,
+        "rate": wanted.rate,
+    }
+
+
+async def _add_failures(connection: AsyncConnection, row: RowMapping, failed: Sequence[FailedItem]) -> tuple[int, int]:
+    """Answers the last number given and how many items are failed now that were not before."""
+    numbered, added, job_id = row["failures_numbered"], 0, row["job_id"]
+    for some in _portions(list({failure.item: failure for failure in failed}.values())):
+        known = await _known(connection, job_id, [failure.item for failure in some])
+        new = [failure for failure in some if failure.item not in known]
+        if new:
+            await connection.execute(
+                insert(failures), [_new(job_id, number, failure) for number, failure in enumerate(new, numbered + 1)]
+            )
+        for failure in some:
+            if failure.item in known:
+                await _again(connection, job_id, failure)
+        numbered += len(new)
+        added += len(new) + sum(known.get(failure.item, False) for failure in some)
+    return numbered, added
+
+
+async def _known(connection: AsyncConnection, job_id: str, items: Sequence[str]) -> dict[str, bool]:
+    """Items that failed before, and whether they were resolved since."""
+    wanted = select(failures.c.item, failures.c.resolved_at)
+    found = await connection.execute(wanted.where(failures.c.job_id == job_id, failures.c.item.in_(items)))
+    return {item: resolved_at is not None for item, resolved_at in found}
+
+
+def _new(job_id: str, number: int, failure: FailedItem) -> dict[str, Any]:
+    return {
+        "job_id": job_id,
+        "number": number,
+        "item": failure.item,
+        "attempts": 1,
+        "error_class": stored(failure.error_class, WORD_LENGTH),
+        "message": stored(failure.message, MESSAGE_LENGTH),
+        "first_at": failure.at,
+        "last_at": failure.at,
+    }
+
+
+async def _again(connection: AsyncConnection, job_id: str, failure: FailedItem) -> None:
+    mine = (failures.c.job_id == job_id) & (failures.c.item == failure.item)
+    await connection.execute(
+        update(failures)
+        .where(mine)
+        .values(
+            attempts=failures.c.attempts + 1,
+            error_class=stored(failure.error_class, WORD_LENGTH),
+            message=stored(failure.message, MESSAGE_LENGTH),
+            last_at=failure.at,
+            resolved_at=None,
+        )
+    )
+
+
+async def _resolve(connection: AsyncConnection, job_id: str, items: Sequence[str], now: int) -> int:
+    resolved = 0
+    for some in _portions(items):
+        mine = (failures.c.job_id == job_id) & failures.c.item.in_(some) & failures.c.resolved_at.is_(None)
+        result = await connection.execute(update(failures).where(mine).values(resolved_at=now, selected=False))
+        resolved += result.rowcount
+    return resolved
+
+
+def _portions(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (values[at : at + _IN_LIST] for at in range(0, len(values), _IN_LIST))
+
+
+async def _count_run(connection: AsyncConnection, row: RowMapping, added: dict[str, int]) -> None:
+    if any(added.values()):
+        mine = (runs.c.job_id == row["job_id"]) & (runs.c.number == row["epoch"])
+        await connection.execute(
+            update(runs).where(mine).values({name: runs.c[name] + count for name, count in added.items()})
+        )
+
+
+async def _sample(connection: AsyncConnection, job_id: str, sample: Sample) -> None:
+    mine = samples.c.job_id == job_id
+    await connection.execute(delete(samples).where(mine, samples.c.at.in_((sample.at,))))
+    await connection.execute(delete(samples).where(mine, samples.c.at < sample.at - MILLIS_PER_DAY))
+    await connection.execute(
+        insert(samples).values(job_id=job_id, at=sample.at, rate=sample.rate, scanned=sample.scanned)
+    )

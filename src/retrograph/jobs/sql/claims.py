@@ -1,0 +1,177 @@
+"""Taking a job's lease: at most one holder for a job, and one job for a lane, whatever the processes do."""
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from retrograph.jobs.sql.freezing import adopt
+from retrograph.jobs.sql.moves import bury_one, lease_holds, locked_now, move, read_job
+from retrograph.jobs.sql.rows import parameters_text, spec_text, unpacked
+from retrograph.jobs.state import JobState, may
+from retrograph.jobs.store import Claim, ClaimAnswer, Claimed, Held, Lease, NotClaimable, Reset, Selection
+from retrograph.jobs.text import WORD_LENGTH, stored
+from retrograph.store.engine import Database
+from retrograph.store.tables import failures, jobs, lanes, runs
+
+_IN_LIST = 500
+
+
+async def claim(database: Database, connection: AsyncConnection, wanted: Claim) -> ClaimAnswer:
+    """See `JobStore.claim`."""
+    rival = await _rival(database, connection, wanted)
+    if rival is not None:
+        return Held(job=await read_job(connection, rival))
+    row, now = await locked_now(database, connection, wanted.job_id)
+    if lease_holds(row, now):
+        return Held(job=await read_job(connection, wanted.job_id))
+    await bury_one(connection, row, now)
+    row, now = await locked_now(database, connection, wanted.job_id)
+    state = JobState(row["state"])
+    if state not in wanted.origins or not row["whole"] or not may(state, JobState.RUNNING, reset=bool(wanted.reset)):
+        return NotClaimable(job=await read_job(connection, wanted.job_id))
+    return await _take(connection, row, now, wanted)
+
+
+async def _rival(database: Database, connection: AsyncConnection, wanted: Claim) -> str | None:
+    """The other job of the lane that holds a lease; those that have lost theirs are buried."""
+    if wanted.lane is None:
+        return None
+    # Claims of one lane take turns at this row; whoever holds it may lock several jobs without a deadlock.
+    await connection.execute(database.insert(lanes).values(lane=wanted.lane).on_conflict_do_nothing())
+    await connection.execute(select(lanes).where(lanes.c.lane == wanted.lane).with_for_update())
+    # Each rival's row is locked before its lease is judged: a renewal under way would otherwise come to life again.
+    held = (jobs.c.kind == wanted.lane) & jobs.c.holder.is_not(None) & (jobs.c.job_id != wanted.job_id)
+    for job_id in (await connection.scalars(select(jobs.c.job_id).where(held).order_by(jobs.c.job_id))).all():
+        row, now = await locked_now(database, connection, job_id)
+        if lease_holds(row, now):
+            return str(job_id)
+        await bury_one(connection, row, now)
+    return None
+
+
+async def _take(connection: AsyncConnection, row: RowMapping, now: int, wanted: Claim) -> Claimed:
+    epoch = row["epoch"] + 1
+    values = _held(row, now, wanted, epoch)
+    if wanted.bound is not None:
+        values |= await _extended(connection, wanted)
+    if wanted.reset is not None:
+        values |= await _reset(connection, wanted.job_id, wanted.reset)
+    if wanted.retry is not None:
+        values |= await _begin_retry(connection, wanted.job_id, wanted.retry)
+    what = "reset" if wanted.reset else "started" if row["epoch"] == 0 else "resumed"
+    await move(
+        connection,
+        row,
+        JobState.RUNNING,
+        now,
+        who=wanted.who,
+        what=what,
+        why=wanted.why,
+        reset=wanted.reset is not None,
+        **values,
+    )
+    await connection.execute(insert(runs).values(_run(wanted, epoch, now)))
+    after = await locked_row(connection, wanted.job_id)
+    return Claimed(
+        lease=Lease(job_id=wanted.job_id, epoch=epoch, holder=wanted.holder),
+        job=await read_job(connection, wanted.job_id),
+        done_above=unpacked(after["done_above"]),
+        retried_above=unpacked(after["retried_above"]),
+    )
+
+
+async def locked_row(connection: AsyncConnection, job_id: str) -> RowMapping:
+    """The long columns, which `read_job` leaves out."""
+    columns = select(jobs.c.done_above, jobs.c.retried_above).where(jobs.c.job_id == job_id)
+    return (await connection.execute(columns)).mappings().one()
+
+
+def _held(row: RowMapping, now: int, wanted: Claim, epoch: int) -> dict[str, Any]:
+    # A retry that succeeds moves an item from failed to processed: it must count as progress, too.
+    progress = 2 * row["processed"] + row["failed"] + row["skipped"]
+    idle = wanted.resumed and row["progress_mark"] == progress
+    return {
+        "epoch": epoch,
+        "checkpoints": 0,
+        "holder": stored(wanted.holder, WORD_LENGTH),
+        "lease_until": now + wanted.lease_ms,
+        "heartbeat_at": now,
+        "phase": "discovery",
+        "reason": None,
+        "message": None,
+        "parameters": parameters_text(wanted.parameters),
+        "archived_at": None,
+        "needs_attention": False,
+        "progress_mark": progress,
+        "idle_tries": row["idle_tries"] + 1 if idle else 0,
+    }
+
+
+def _run(wanted: Claim, epoch: int, now: int) -> dict[str, Any]:
+    return {
+        "job_id": wanted.job_id,
+        "number": epoch,
+        "holder": stored(wanted.holder, WORD_LENGTH),
+        "who": stored(wanted.who, WORD_LENGTH),
+        "started_at": now,
+        "state": JobState.RUNNING,
+        "parameters": parameters_text(wanted.parameters),
+    }
+
+
+async def _extended(connection: AsyncConnection, wanted: Claim) -> dict[str, Any]:
+    spec = replace((await read_job(connection, wanted.job_id)).spec, bound=wanted.bound)
+    return {"spec": spec_text(spec), "complete": False, "finishing": False}
+
+
+async def _reset(connection: AsyncConnection, job_id: str, reset: Reset) -> dict[str, Any]:
+    """From the beginning: the failures of the former walk are forgotten with its counts; the log goes on."""
+    await connection.execute(delete(failures).where(failures.c.job_id == job_id))
+    await adopt(connection, job_id, reset.list_id, reset.total if reset.list_id else None)
+    zeroes = dict.fromkeys(("processed", "failed", "skipped", "failures_numbered", "elapsed_ms"), 0)
+    nothing = dict.fromkeys(("cursor", "done_above", "retry_cursor", "retry_last", "retried_above", "rate"))
+    return {
+        **zeroes,
+        **nothing,
+        "progress_mark": 0,
+        "skipped_by": "{}",
+        "refused": "{}",
+        "retry_selected": False,
+        "finishing": False,
+        "complete": False,
+        "spec": spec_text(reset.spec),
+        "list_id": reset.list_id,
+        "total": reset.total,
+    }
+
+
+async def _begin_retry(connection: AsyncConnection, job_id: str, selection: Selection) -> dict[str, Any]:
+    """Freezes the pass: failures that come later have greater numbers and are none of its."""
+    mine = (failures.c.job_id == job_id) & failures.c.resolved_at.is_(None)
+    if not selection.everything:
+        await connection.execute(
+            update(failures).where(failures.c.job_id == job_id, failures.c.selected).values(selected=False)
+        )
+        for condition in selected(job_id, selection):
+            await connection.execute(update(failures).where(condition).values(selected=True))
+        mine &= failures.c.selected
+    last = await connection.scalar(select(func.max(failures.c.number)).where(mine))
+    return {
+        "retry_cursor": None if last is None else 0,
+        "retry_last": last,
+        "retry_selected": last is not None and not selection.everything,
+        "retried_above": None,
+    }
+
+
+def selected(job_id: str, selection: Selection) -> list[Any]:
+    """Conditions that together find what a selection names; no failure fits two of them."""
+    mine = (failures.c.job_id == job_id) & failures.c.resolved_at.is_(None)
+    if selection.error_class is not None:
+        mine &= failures.c.error_class == selection.error_class
+    if not selection.items:
+        return [mine]
+    items = sorted(set(selection.items))
+    return [mine & failures.c.item.in_(items[at : at + _IN_LIST]) for at in range(0, len(items), _IN_LIST)]

@@ -1,0 +1,40 @@
+"""Frozen lists of ids: written in pieces, but a job either has a whole list or none."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from retrograph.errors import RetrographError
+from retrograph.store.tables import chunks
+
+
+async def add_chunks(
+    connection: AsyncConnection, job_id: str, list_id: str, first: int, packed: Sequence[tuple[int, bytes]]
+) -> None:
+    """See `JobStore.freeze`."""
+    rows = [
+        {"list_id": list_id, "number": number, "job_id": job_id, "count": count, "ids": ids}
+        for number, (count, ids) in enumerate(packed, start=first)
+    ]
+    await connection.execute(insert(chunks), rows)
+
+
+async def adopt(connection: AsyncConnection, job_id: str, list_id: str | None, ids: int | None) -> None:
+    """Makes sure that a list is whole, and forgets the job's other ones: those of a crash, or of another walk."""
+    if list_id is not None:
+        wanted = select(func.count(), func.max(chunks.c.number), func.sum(chunks.c.count))
+        rows, last, held = (await connection.execute(wanted.where(chunks.c.list_id == list_id))).one()
+        if rows != (last if last is not None else -1) + 1 or (held or 0) != ids:
+            raise RetrographError("the list of ids was frozen by another start at the same time: start again")
+    others = chunks.c.job_id == job_id
+    if list_id is not None:
+        others &= chunks.c.list_id != list_id
+    await connection.execute(delete(chunks).where(others))
+
+
+async def read_chunk(connection: AsyncConnection, list_id: str, number: int) -> bytes | None:
+    """See `JobStore.chunk`."""
+    wanted = select(chunks.c.ids).where(chunks.c.list_id == list_id, chunks.c.number == number)
+    found: bytes | None = await connection.scalar(wanted)
+    return found

@@ -1,0 +1,155 @@
+"""What is shown of jobs: by pages, each found through an index, never more than asked for."""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, false, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from retrograph.errors import UsageError
+from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
+from retrograph.jobs.sql.claims import selected
+from retrograph.jobs.sql.rows import JOB_COLUMNS, event_of, failure_of, job_of, run_of, sample_of, to_json
+from retrograph.jobs.state import RESUMABLE
+from retrograph.jobs.store import FailureQuery, FailureSummary, JobPage, JobQuery, Selection
+from retrograph.store.tables import events, failures, jobs, runs, samples
+
+SORTS: Final = ("created_at", "updated_at", "key", "kind", "state", "processed", "failed")
+MOST_PER_PAGE: Final = 1_000
+
+
+async def find(connection: AsyncConnection, graph_id: str, key: str) -> Job | None:
+    """See `JobStore.find`."""
+    return next(iter(await _jobs(connection, (jobs.c.graph_id == graph_id) & (jobs.c.key == key))), None)
+
+
+async def named(connection: AsyncConnection, key: str) -> Sequence[Job]:
+    """See `JobStore.named`."""
+    return await _jobs(connection, or_(jobs.c.key == key, jobs.c.job_id == key))
+
+
+async def resumable(connection: AsyncConnection) -> Sequence[Job]:
+    """See `JobStore.resumable`."""
+    return await _jobs(
+        connection,
+        jobs.c.state.in_(RESUMABLE) & jobs.c.archived_at.is_(None) & (jobs.c.needs_attention == false()),
+    )
+
+
+async def expired(connection: AsyncConnection, now: int) -> Sequence[str]:
+    """The jobs whose holder's lease ran out."""
+    wanted = select(jobs.c.job_id).where(jobs.c.holder.is_not(None), jobs.c.lease_until <= now)
+    return (await connection.scalars(wanted)).all()
+
+
+async def _jobs(connection: AsyncConnection, condition: ColumnElement[bool]) -> Sequence[Job]:
+    wanted = select(*JOB_COLUMNS).where(condition).order_by(jobs.c.updated_at.desc(), jobs.c.job_id)
+    return [job_of(row) for row in (await connection.execute(wanted)).mappings()]
+
+
+async def page(connection: AsyncConnection, query: JobQuery) -> JobPage:
+    """See `JobStore.page`."""
+    limit = min(max(1, query.limit), MOST_PER_PAGE)
+    name, descending = query.sort.removeprefix("-"), query.sort.startswith("-")
+    if name not in SORTS:
+        raise UsageError(f"jobs cannot be sorted by {name!r}; by {', '.join(SORTS)} they can, '-' before it reverses")
+    column = jobs.c[name]
+    wanted = _filtered(query)
+    if query.after is not None:
+        last, place = _opened(query.after, query.sort), tuple_(column, jobs.c.job_id)
+        wanted = wanted.where(place < last if descending else place > last)
+    order = (column.desc(), jobs.c.job_id.desc()) if descending else (column, jobs.c.job_id)
+    rows = (await connection.execute(wanted.order_by(*order).limit(limit + 1))).mappings().all()
+    shown = rows[:limit]
+    further = len(rows) > limit
+    return JobPage(
+        jobs=[job_of(row) for row in shown],
+        next=_sealed(query.sort, shown[-1][name], shown[-1]["job_id"]) if further else None,
+    )
+
+
+def _filtered(query: JobQuery) -> Select[Any]:
+    wanted = select(*JOB_COLUMNS)
+    wanted = wanted.where(jobs.c.archived_at.is_not(None) if query.archived else jobs.c.archived_at.is_(None))
+    if query.search:
+        text = query.search.lower().replace("\0", "")
+        wanted = wanted.where(or_(func.lower(jobs.c.key).contains(text, autoescape=True), jobs.c.job_id == text))
+    if query.states:
+        wanted = wanted.where(jobs.c.state.in_(sorted(query.states)))
+    if query.kind is not None:
+        wanted = wanted.where(jobs.c.kind == query.kind)
+    if query.created_after is not None:
+        wanted = wanted.where(jobs.c.created_at >= query.created_after)
+    if query.created_before is not None:
+        wanted = wanted.where(jobs.c.created_at < query.created_before)
+    return wanted
+
+
+def _sealed(sort: str, value: object, job_id: str) -> str:
+    return base64.urlsafe_b64encode(to_json([sort, value, job_id]).encode()).decode().rstrip("=")
+
+
+def _opened(after: str, sort: str) -> tuple[Any, str]:
+    try:
+        made_for, value, job_id = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+    except (ValueError, TypeError):
+        raise UsageError("'after' is not the 'next' of a page") from None
+    if made_for != sort or not isinstance(value, str | int) or not isinstance(job_id, str):
+        raise UsageError("'after' belongs to a list that is sorted otherwise")
+    return value, job_id
+
+
+async def list_failures(connection: AsyncConnection, job_id: str, query: FailureQuery) -> Sequence[Failure]:
+    """See `JobStore.failures`."""
+    number = failures.c.number
+    wanted = select(failures).where(failures.c.job_id == job_id)
+    if query.error_class is not None:
+        wanted = wanted.where(failures.c.error_class == query.error_class)
+    if query.resolved is not None:
+        done = failures.c.resolved_at
+        wanted = wanted.where(done.is_not(None) if query.resolved else done.is_(None))
+    if query.selected:
+        wanted = wanted.where(failures.c.selected)
+    if query.last is not None:
+        wanted = wanted.where(number <= query.last)
+    if query.after is not None:
+        wanted = wanted.where(number < query.after if query.latest_first else number > query.after)
+    wanted = wanted.order_by(number.desc() if query.latest_first else number).limit(max(1, query.limit))
+    return [failure_of(row) for row in (await connection.execute(wanted)).mappings()]
+
+
+async def count_failures(connection: AsyncConnection, job_id: str, selection: Selection) -> int:
+    """See `JobStore.count_failures`."""
+    found = 0
+    for condition in selected(job_id, selection):
+        found += await connection.scalar(select(func.count()).select_from(failures).where(condition)) or 0
+    return found
+
+
+async def failure_summary(connection: AsyncConnection, job_id: str) -> FailureSummary:
+    """See `JobStore.failure_summary`."""
+    kind = failures.c.error_class
+    wanted = select(kind, func.count()).where(failures.c.job_id == job_id, failures.c.resolved_at.is_(None))
+    found = await connection.execute(wanted.group_by(kind).order_by(func.count().desc(), kind))
+    return FailureSummary(by_class=dict(found.tuples().all()))
+
+
+async def log(connection: AsyncConnection, job_id: str, after: int, limit: int) -> Sequence[LogEvent]:
+    """See `JobStore.log`."""
+    wanted = select(events).where(events.c.job_id == job_id, events.c.number > after)
+    rows = await connection.execute(wanted.order_by(events.c.number).limit(limit))
+    return [event_of(row) for row in rows.mappings()]
+
+
+async def list_runs(connection: AsyncConnection, job_id: str, limit: int) -> Sequence[Run]:
+    """See `JobStore.runs`."""
+    wanted = select(runs).where(runs.c.job_id == job_id).order_by(runs.c.number.desc()).limit(limit)
+    return [run_of(row) for row in (await connection.execute(wanted)).mappings()]
+
+
+async def list_samples(connection: AsyncConnection, job_id: str, since: int) -> Sequence[Sample]:
+    """See `JobStore.samples`."""
+    wanted = select(samples).where(samples.c.job_id == job_id, samples.c.at >= since).order_by(samples.c.at)
+    return [sample_of(row) for row in (await connection.execute(wanted)).mappings()]

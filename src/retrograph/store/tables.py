@@ -1,0 +1,164 @@
+"""The tables as they are now; `migrations/` holds how they came to be, and a test proves the two equal.
+
+Instants are milliseconds since the epoch. Mappings are JSON text, because both databases keep text alike.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
+
+metadata = MetaData()
+
+_counter = BigInteger().with_variant(Integer, "sqlite")
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("graph_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("message", Text),
+    Column("phase", Text),
+    Column("spec", Text, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("cursor", Text),
+    Column("done_above", Text),
+    Column("retry_cursor", BigInteger),
+    Column("retry_last", BigInteger),
+    Column("retry_selected", Boolean, nullable=False, server_default=false()),
+    Column("retried_above", Text),
+    Column("total", BigInteger),
+    Column("processed", BigInteger, nullable=False, server_default=text("0")),
+    Column("failed", BigInteger, nullable=False, server_default=text("0")),
+    Column("skipped", BigInteger, nullable=False, server_default=text("0")),
+    Column("skipped_by", Text, nullable=False, server_default=text("'{}'")),
+    Column("refused", Text, nullable=False, server_default=text("'{}'")),
+    Column("failures_numbered", BigInteger, nullable=False, server_default=text("0")),
+    Column("finishing", Boolean, nullable=False, server_default=false()),
+    Column("complete", Boolean, nullable=False, server_default=false()),
+    Column("whole", Boolean, nullable=False, server_default=true()),
+    Column("list_id", Text),
+    Column("rate", Float),
+    Column("elapsed_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0")),
+    Column("checkpoints", BigInteger, nullable=False, server_default=text("0")),
+    Column("holder", Text),
+    Column("lease_until", BigInteger),
+    Column("heartbeat_at", BigInteger),
+    Column("idle_tries", Integer, nullable=False, server_default=text("0")),
+    Column("progress_mark", BigInteger),
+    Column("needs_attention", Boolean, nullable=False, server_default=false()),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("paused_at", BigInteger),
+    Column("archived_at", BigInteger),
+    UniqueConstraint("graph_id", "key", name="jobs_one_per_key"),
+)
+Index("jobs_by_key", jobs.c.key)
+Index("jobs_by_creation", jobs.c.created_at, jobs.c.job_id)
+Index("jobs_by_change", jobs.c.updated_at, jobs.c.job_id)
+Index("jobs_by_state", jobs.c.state, jobs.c.created_at)
+Index(
+    "jobs_held",
+    jobs.c.kind,
+    jobs.c.lease_until,
+    sqlite_where=jobs.c.holder.is_not(None),
+    postgresql_where=jobs.c.holder.is_not(None),
+)
+
+lanes = Table("job_lanes", metadata, Column("lane", Text, primary_key=True))
+"""One row for each kind that runs one job at a time: its lock makes claims of that kind take turns."""
+
+chunks = Table(
+    "job_chunks",
+    metadata,
+    Column("list_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("job_id", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("ids", LargeBinary, nullable=False),
+)
+"""Frozen ids, a thousand to a row. A list counts only once a job names it."""
+Index("job_chunks_by_job", chunks.c.job_id)
+
+failures = Table(
+    "job_failures",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("item", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error_class", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("resolved_at", BigInteger),
+    Column("selected", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("job_id", "item", name="job_failures_one_per_item"),
+)
+Index(
+    "job_failures_open",
+    failures.c.job_id,
+    failures.c.error_class,
+    failures.c.number,
+    sqlite_where=failures.c.resolved_at.is_(None),
+    postgresql_where=failures.c.resolved_at.is_(None),
+)
+
+runs = Table(
+    "job_runs",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("holder", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("processed", BigInteger, nullable=False, server_default=text("0")),
+    Column("failed", BigInteger, nullable=False, server_default=text("0")),
+    Column("skipped", BigInteger, nullable=False, server_default=text("0")),
+    Column("parameters", Text, nullable=False),
+)
+
+events = Table(
+    "job_events",
+    metadata,
+    Column("number", _counter, primary_key=True, autoincrement=True),
+    Column("job_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("origin", Text),
+    Column("target", Text),
+    Column("why", Text),
+)
+"""The append-only log."""
+Index("job_events_by_job", events.c.job_id, events.c.number)
+
+samples = Table(
+    "job_samples",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("rate", Float, nullable=False),
+    Column("scanned", BigInteger, nullable=False),
+)
