@@ -17,13 +17,29 @@ from retrograph.sandbox.options import SAMPLE, SandboxError
 
 Row = tuple[Any, ...]
 
-FILES: Mapping[str, str] = {
-    "receipts": "user_id, receipt_id, product_id, quantity, amount, retailer, retailer_channel, purchased_at",
-    "shop_orders": "user_id, button_order_id, ordered_at, retailer, product_id, quantity, amount, status",
-    "products": "product_id, name, brand, category_id",
-    "categories": "category_id, name, parent_id",
+TEXTS: Mapping[str, tuple[str, ...]] = {
+    "receipts": ("user_id", "receipt_id", "product_id", "retailer", "retailer_channel"),
+    "shop_orders": ("user_id", "button_order_id", "product_id", "status", "retailer"),
+    "products": ("product_id", "name", "brand", "category_id"),
+    "categories": ("category_id", "name", "parent_id"),
 }
-"""The files of a data folder (`<name>.parquet`) and the columns they must have."""
+"""The files of a data folder (`<name>.parquet`) and the columns that are read as text, whatever their type."""
+
+OTHERS: Mapping[str, tuple[str, ...]] = {
+    "receipts": ("quantity", "amount", "purchased_at"),
+    "shop_orders": ("quantity", "amount", "ordered_at"),
+    "products": (),
+    "categories": (),
+}
+"""Their other columns."""
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "receipts": ("user_id", "receipt_id", "product_id", "purchased_at"),
+    "shop_orders": ("user_id", "button_order_id", "product_id", "status", "ordered_at"),
+    "products": ("product_id",),
+    "categories": ("category_id",),
+}
+"""The columns in which every line has a value."""
 
 STATUSES = ("PENDING", "VALIDATED", "CANCELLED")
 
@@ -75,28 +91,37 @@ def _packaged_sample() -> SourceData:
 
 def _read(folder: Path) -> SourceData:
     with duckdb.connect() as connection:
-        for name, columns in FILES.items():
-            _open(connection, folder / f"{name}.parquet", name, columns)
+        for name in TEXTS:
+            _open(connection, folder / f"{name}.parquet", name)
         try:
             return _collect(connection)
-        except duckdb.Error as error:
+        except (duckdb.Error, OverflowError) as error:
             raise SandboxError(f"The data in {folder} cannot be used: {_first_line(error)}") from error
 
 
-def _open(connection: duckdb.DuckDBPyConnection, file: Path, name: str, columns: str) -> None:
+def _open(connection: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:
     if not file.is_file():
         raise SandboxError(f"The data folder has no file {file}.")
+    columns = ", ".join([f"CAST({column} AS VARCHAR) AS {column}" for column in TEXTS[name]] + [*OTHERS[name]])
     try:
         connection.execute(f"CREATE VIEW {name} AS SELECT {columns} FROM read_parquet({_quoted(file)})")
+        gaps = [column for column in REQUIRED[name] if _has_gap(connection, name, column)]
     except duckdb.Error as error:
         raise SandboxError(f"The file {file} cannot be read: {_first_line(error)}") from error
+    if gaps:
+        raise SandboxError(f"The file {file} has lines without a usable {gaps[0]}.")
+
+
+def _has_gap(connection: duckdb.DuckDBPyConnection, name: str, column: str) -> bool:
+    value = f"epoch_ms({column})" if column.endswith("_at") else column  # of an infinite time this is NULL too
+    return next(_rows(connection, f"SELECT 1 FROM {name} WHERE {value} IS NULL LIMIT 1"), None) is not None
 
 
 def _quoted(file: Path) -> str:
     return "'" + str(file).replace("'", "''") + "'"
 
 
-def _first_line(error: duckdb.Error) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
@@ -115,8 +140,8 @@ def _collect(connection: duckdb.DuckDBPyConnection) -> SourceData:
 
 
 def _catalogue(connection: duckdb.DuckDBPyConnection) -> Catalogue:
-    products = _rows(connection, f"SELECT {FILES['products']} FROM products")
-    categories = _rows(connection, f"SELECT {FILES['categories']} FROM categories")
+    products = _rows(connection, "SELECT product_id, name, brand, category_id FROM products")
+    categories = _rows(connection, "SELECT category_id, name, parent_id FROM categories")
     return Catalogue(
         categories=[Category(category_id=row[0], name=row[1], parent_id=row[2]) for row in categories],
         products=(Product(product_id=row[0], name=row[1], brand=row[2], category_id=row[3]) for row in products),

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import aiohttp
+import duckdb
 import pytest
 
 from retrograph.sandbox import Sandbox, SandboxError, SandboxOptions, running, serve
@@ -52,6 +53,29 @@ async def test_an_order_of_two_users_is_refused(tmp_path: Path) -> None:
     orders: list[tuple[object, ...]] = [(user, "bo-1", MAY, "r", "p", 1, 1.0, "PENDING") for user in "ab"]
     write_files(tmp_path, shop_orders=orders)
     assert "bo-1" in await refused(SandboxOptions(data=tmp_path))
+
+
+async def test_a_line_without_its_user_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, receipts=[(None, "r-1", "p", 1, 1.0, "s", "c", MAY)])
+    message = await refused(SandboxOptions(data=tmp_path))
+    assert "receipts.parquet" in message
+    assert "user_id" in message
+
+
+async def test_an_infinite_time_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, receipts=[("u", "r-1", "p", 1, 1.0, "s", "c", "infinity")])
+    assert "purchased_at" in await refused(SandboxOptions(data=tmp_path))
+
+
+async def test_ids_may_be_numbers_in_the_files(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    with duckdb.connect() as connection:
+        query = "SELECT 7 AS user_id, 8 AS receipt_id, uuid() AS product_id, 1 AS quantity, 1.5 AS amount, "
+        query += "'s' AS retailer, 'c' AS retailer_channel, TIMESTAMPTZ '2017-05-01 02:00:00+02' AS purchased_at"
+        connection.execute(f"COPY ({query}) TO '{tmp_path / 'receipts.parquet'}'")
+    async with asking(SandboxOptions(data=tmp_path)) as asker:
+        (receipt,) = await asker.history("7")
+    assert (receipt["receipt_id"], receipt["purchased_at"]) == ("8", "2017-05-01T00:00:00Z")
 
 
 async def test_a_port_that_is_taken_is_named() -> None:
