@@ -30,11 +30,11 @@ class Remembered(Generic[V]):
 
     def __init__(self, limits: CacheLimits, clock: Clock) -> None:
         self._half_entries = max(1, limits.entries // 2)
-        self._half_seconds = limits.seconds / 2
+        self._seconds = limits.seconds
         self._clock = clock
         self._young: dict[str, V] = {}
         self._old: dict[str, V] = {}
-        self._turns_at = clock.monotonic() + self._half_seconds
+        self._young_since = self._old_since = clock.monotonic()
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -63,13 +63,11 @@ class Remembered(Generic[V]):
 
     def _grow_old(self) -> None:
         now = self._clock.monotonic()
-        if now >= self._turns_at:
-            # Where nobody has asked for that long, both generations are too old.
-            everything = now >= self._turns_at + self._half_seconds
+        if now >= self._young_since + self._seconds / 2:
             self._turn()
-            if everything:
-                self._old = {}
+        if now >= self._old_since + self._seconds:
+            self._old = {}
 
     def _turn(self) -> None:
-        self._old, self._young = self._young, {}
-        self._turns_at = self._clock.monotonic() + self._half_seconds
+        self._old, self._old_since = self._young, self._young_since
+        self._young, self._young_since = {}, self._clock.monotonic()
