@@ -87,7 +87,7 @@ def translate(error: Exception, url: str) -> errors.RetrographError:
     if isinstance(error, ConfigurationError):
         return errors.ConfigurationError(f"the graph's URL {url} is not usable: {error}")
     if isinstance(error, DriverError | OSError):
-        return TransientGraphError(f"the connection to the graph at {url} failed: {error}")
+        return TransientGraphError(f"the connection to the graph at {url} failed: {' '.join(str(error).split())}")
     return GraphDataError(f"a value does not fit the graph: {error}")
 
 
