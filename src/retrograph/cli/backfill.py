@@ -141,8 +141,8 @@ async def _purchases(
     from retrograph.jobs import parameters
     from retrograph.jobs.keys import checked_key
     from retrograph.service import StartRequest
-    from retrograph.wiring import open_service
     from retrograph.wiring.purchases import GraphUsers
+    from retrograph.wiring.service import open_service
 
     asked = parameters.read(given, from_text=True)
     if key is not None:

@@ -84,8 +84,8 @@ async def _load(settings: "Settings", ids: list[str], *, key: str) -> Load:
     from retrograph.cli.exit_codes import of_job
     from retrograph.cli.foreground import listening, who
     from retrograph.service import StartRequest
-    from retrograph.wiring import open_service
     from retrograph.wiring.purchases import users_inline
+    from retrograph.wiring.service import open_service
 
     parameters = {
         "as_of": AS_OF,
@@ -107,7 +107,7 @@ async def _load(settings: "Settings", ids: list[str], *, key: str) -> Load:
 
 async def _measured(settings: "Settings") -> "tuple[GraphStats, Digest]":
     from retrograph.graph.digest import digest
-    from retrograph.wiring import open_graph
+    from retrograph.wiring.graphs import open_graph
 
     async with open_graph(settings, create=False) as graph:
         return await graph.stats(), await digest(graph)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retrograph.cli import graph_copy
 from retrograph.cli.output import print_json, print_line, print_pairs, print_table, say, warn
 from retrograph.cli.session import configured, run
 from retrograph.errors import NotFound, UsageError
@@ -18,6 +19,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command("copy")(graph_copy.copy)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -29,7 +32,7 @@ def stats(as_json: AsJson = False) -> None:
 
 async def _stats(settings: "Settings", as_json: bool) -> None:
     from retrograph.cli.rendering import stats_document, stats_rows
-    from retrograph.wiring import open_graph
+    from retrograph.wiring.graphs import open_graph
 
     async with open_graph(settings, create=False) as graph:
         counted = await graph.stats()
@@ -51,7 +54,7 @@ def digest(
 
 async def _digest(settings: "Settings", as_json: bool, only: str | None, users: Path | None) -> None:
     from retrograph.graph.digest import digest as digest_of
-    from retrograph.wiring import open_graph
+    from retrograph.wiring.graphs import open_graph
     from retrograph.wiring.purchases import users_in_file
 
     if only not in (None, "purchases"):
@@ -78,7 +81,7 @@ def show(user: Annotated[str, typer.Argument(help="The user's id.", metavar="USE
 async def _show(settings: "Settings", user: str, as_json: bool) -> None:
     from retrograph.cli.rendering import purchase_rows, user_document
     from retrograph.facts import InvalidId, clean_id
-    from retrograph.wiring import open_graph
+    from retrograph.wiring.graphs import open_graph
 
     try:
         user_id = clean_id(user)
@@ -116,7 +119,7 @@ def migrate() -> None:
 
 
 async def _migrate(settings: "Settings") -> None:
-    from retrograph.wiring import open_graph
+    from retrograph.wiring.graphs import open_graph
 
     async with open_graph(settings, create=True, migrate=True) as graph:
         identity = graph.identity

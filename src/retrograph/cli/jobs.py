@@ -36,7 +36,7 @@ async def _list(settings: "Settings", query: dict[str, Any], states: list[str], 
     from retrograph.cli.job_rendering import job_row
     from retrograph.jobs.store import JobQuery
     from retrograph.service import job_as_json
-    from retrograph.wiring import open_service
+    from retrograph.wiring.service import open_service
 
     chosen = frozenset(_state(text) for text in states)
     async with open_service(settings) as service:
@@ -71,7 +71,7 @@ def show(key: Key, as_json: AsJson = False) -> None:
 async def _show(settings: "Settings", key: str, as_json: bool) -> None:
     from retrograph.cli.job_rendering import job_pairs, run_row
     from retrograph.service import job_as_json
-    from retrograph.wiring import open_service
+    from retrograph.wiring.service import open_service
 
     async with open_service(settings) as service:
         job = await service.show(key)
@@ -107,7 +107,7 @@ async def _steer(settings: "Settings", verb: str, key: str, why: str, as_json: b
     from retrograph.cli.foreground import who
     from retrograph.cli.job_rendering import state_text
     from retrograph.service import job_as_json
-    from retrograph.wiring import open_service
+    from retrograph.wiring.service import open_service
 
     async with open_service(settings) as service:
         if verb == "archive":
@@ -148,7 +148,7 @@ async def _retry(
     from retrograph.cli.display import Display
     from retrograph.cli.foreground import follow, who
     from retrograph.jobs.store import Selection
-    from retrograph.wiring import open_service
+    from retrograph.wiring.service import open_service
 
     display = Display()
     selection = Selection(items=items, error_class=error_class)
@@ -171,7 +171,7 @@ def failures(
 async def _failures(settings: "Settings", key: str, error_class: str | None, resolved: bool, as_json: bool) -> None:
     from retrograph.cli.job_rendering import failure_document
     from retrograph.jobs.store import FailureQuery
-    from retrograph.wiring import open_service
+    from retrograph.wiring.service import open_service
 
     query = FailureQuery(error_class=error_class, resolved=resolved)
     async with open_service(settings) as service:
@@ -193,7 +193,7 @@ def log(key: Key, as_json: AsJson = False) -> None:
 
 async def _log(settings: "Settings", key: str, as_json: bool) -> None:
     from retrograph.cli.job_rendering import event_document
-    from retrograph.wiring import open_service
+    from retrograph.wiring.service import open_service
 
     async with open_service(settings) as service:
         events = [event_document(event) async for event in service.log(key)]

@@ -63,7 +63,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; no exception leaves it."""
     try:
-        return int(app(list(arguments), standalone_mode=False) or ExitCode.DONE)
+        return int(app(list(arguments), prog_name="retrograph", standalone_mode=False) or ExitCode.DONE)
     except RetrographError as error:
         complain(str(error))
         return of_error(error)

@@ -42,9 +42,9 @@ class Chosen:
 
 async def read_users(chosen: Chosen) -> "UserSource | None":
     """Reads and checks the ids; `None` where none were named. Raises UsageError, DependencyDown."""
+    chosen.check()
     from retrograph.wiring import purchases
 
-    chosen.check()
     if chosen.inline:
         return await purchases.users_inline(chosen.inline)
     if chosen.file is not None:
@@ -58,14 +58,14 @@ async def resumed(
     settings: "Settings", chosen: Chosen, key: str | None, users: "UserSource | None", *, reset: bool
 ) -> "tuple[str | None, UserSource]":
     """The key and the users to start with: a job that is named alone goes on with the users it has frozen."""
-    from retrograph.wiring import open_service
-    from retrograph.wiring.purchases import FrozenUsers
-
     if users is not None:
         return key, users
     named = key or (key_in(chosen.resume_from) if chosen.resume_from else None)
     if named is None or reset:
         raise UsageError("say which users to load: --user-id, --user-file, --s3-uri or --source neo4j")
+    from retrograph.wiring.purchases import FrozenUsers
+    from retrograph.wiring.service import open_service
+
     async with open_service(settings) as service:
         job = await service.show(named)
     return job.key, FrozenUsers(digest=job.spec.digest, source=dict(job.spec.source))

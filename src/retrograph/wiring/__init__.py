@@ -1,6 +1,4 @@
-"""The only place that names backends: from settings to the objects that do the work, opened and closed in order."""
+"""The only place that names backends: from settings to the objects that do the work, opened and closed in order.
 
-from retrograph.wiring.graphs import build_graph, graph_url, open_graph
-from retrograph.wiring.service import open_service
-
-__all__ = ["build_graph", "graph_url", "open_graph", "open_service"]
+Each module imports no more than its own part needs, because every command waits for its imports.
+"""
