@@ -1,0 +1,117 @@
+"""Files and objects are read in blocks, and what cannot be read is told in one sentence."""
+
+import builtins
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from aiohttp import web
+from obstore import exceptions as theirs
+
+from retrograph.blobs.blobs import BLOCK_BYTES, Blobs
+from retrograph.blobs.local import LocalFiles
+from retrograph.blobs.s3 import S3Objects, translated
+from retrograph.errors import ConfigurationError, DependencyDown, MissingExtra, NotFound, RetrographError
+from tests.unit.upstream.support import serving
+
+
+async def whole(blobs: Blobs, location: str) -> bytes:
+    return b"".join([block async for block in blobs.read(location)])
+
+
+@pytest.mark.parametrize("prefix", ["", "file://"])
+async def test_a_file_is_read_by_path_and_by_url(tmp_path: Path, prefix: str) -> None:
+    file = tmp_path / "ids.txt"
+    file.write_bytes(b"x" * (BLOCK_BYTES + 1))
+    blocks = [block async for block in LocalFiles().read(f"{prefix}{file}")]
+    assert [len(block) for block in blocks] == [BLOCK_BYTES, 1]
+
+
+async def test_a_file_url_may_hold_encoded_characters(tmp_path: Path) -> None:
+    (tmp_path / "my ids").write_bytes(b"a")
+    assert await whole(LocalFiles(), f"file://{tmp_path}/my%20ids") == b"a"
+
+
+async def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there is no file"):
+        await whole(LocalFiles(), str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("location", ["{}", "file://elsewhere/ids", "nul\x00"])
+async def test_what_is_no_file_is_refused(tmp_path: Path, location: str) -> None:
+    with pytest.raises(ConfigurationError):
+        await whole(LocalFiles(), location.format(tmp_path))
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "REGION": "eu-west-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+
+
+class Bucket:
+    """A bucket with one object, as S3 answers for it."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.status = status
+        self.paths: list[str] = []
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.paths.append(request.path)
+        if self.status != 200:
+            return web.Response(status=self.status, text="<Error><Code>Some</Code></Error>")
+        if request.path != "/bucket/lists/my ids.txt":
+            return web.Response(status=404, text="<Error><Code>NoSuchKey</Code></Error>")
+        headers = {"ETag": '"1"', "Last-Modified": "Tue, 02 Jan 2018 00:00:00 GMT"}
+        return web.Response(body=b"a\n" * BLOCK_BYTES, headers=headers)
+
+
+@pytest.mark.usefixtures("credentials")
+async def test_an_object_is_read_in_blocks() -> None:
+    bucket = Bucket()
+    async with serving(bucket.handle) as url:
+        content = await whole(S3Objects(endpoint=url), "s3://bucket/lists/my ids.txt")
+    assert content == b"a\n" * BLOCK_BYTES
+
+
+@pytest.mark.usefixtures("credentials")
+async def test_the_endpoint_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(Bucket().handle) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        assert await whole(S3Objects(), "s3://bucket/lists/my ids.txt")
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(("status", "error"), [(404, NotFound), (403, ConfigurationError), (500, DependencyDown)])
+async def test_what_s3_refuses_is_told_in_our_words(status: int, error: type[RetrographError]) -> None:
+    async with serving(Bucket(status).handle) as url:
+        with pytest.raises(error, match=r"s3://bucket/x"):
+            await whole(S3Objects(endpoint=url, retry_seconds=0.0), "s3://bucket/x")
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("location", ["s3://bucket", "s3://", "s3:///key", "bucket/key"])
+async def test_an_address_without_bucket_or_key_is_refused(location: str) -> None:
+    with pytest.raises(ConfigurationError, match="s3://bucket/key"):
+        await whole(S3Objects(), location)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in vars(theirs).values() if isinstance(kind, type) and issubclass(kind, theirs.BaseError)]
+)
+def test_every_error_of_the_object_library_has_a_counterpart(kind: type[Exception]) -> None:
+    assert isinstance(translated("s3://bucket/key", kind("why\nand more")), RetrographError)
+
+
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without_obstore(name: str, *rest: Any, **named: Any) -> ModuleType:
+        if name.startswith("obstore"):
+            raise ImportError(name)
+        return real(name, *rest, **named)
+
+    monkeypatch.setattr(builtins, "__import__", without_obstore)
+    with pytest.raises(MissingExtra, match=r"pip install 'retrograph\[aws\]'"):
+        S3Objects()
