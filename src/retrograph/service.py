@@ -1,86 +1,42 @@
 """What every door calls: the command line, the console, the API and code that embeds Retrograph.
 
-The doors hold no logic of their own. All verbs but `run` work from any process that reaches the store.
+The doors hold no logic of their own. All verbs but those named `…here` and `run` work from any process that reaches
+the store.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import replace
 
-from retrograph.clock import Clock
-from retrograph.jobs.job import Failure, Job, Json, LogEvent, Run, Sample
+from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
+from retrograph.errors import NotFound, UsageError
+from retrograph.jobs.dry import DryLoad
+from retrograph.jobs.foreground import Foreground
+from retrograph.jobs.frozen import FrozenItems
+from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.kind import Kind
-from retrograph.jobs.progress import Progress
-from retrograph.jobs.store import Claimed, FailureQuery, JobPage, JobQuery, JobStore, Selection
+from retrograph.jobs.progress import Progress, Silent, Watch
+from retrograph.jobs.queries import FailureQuery, FailureSummary, JobPage, JobQuery, Selection
+from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
+from retrograph.jobs.runner import Work
+from retrograph.jobs.starting import Starter
+from retrograph.jobs.store import JobStore, NotClaimable
+from retrograph.jobs.view import job_as_json
+from retrograph.jobs.work import Load
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRequest:
-    """A wish to start or resume a job.
-
-    `source` is what the kind's `resolve` understands. `parameters` are raw: any of the names in the design,
-    `as_of` and `lookback_days` among them; what is missing has its default, or what the job had before.
-    `from_text` also takes numbers written as text, as a command line has them.
-    """
-
-    kind: str
-    source: object
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    key: str | None = None
-    who: str
-    from_text: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartAnswer:
-    """What became of a wish to start.
-
-    `started`: this process holds the lease now and must call `Service.run` with this answer at once. Otherwise
-    `reason` is `running`, `complete` or `other-job-running`, and `message` a sentence with what to do.
-    `clamped` are sentences about parameters that were out of range.
-    """
-
-    started: bool
-    running: bool
-    reason: str | None = None
-    message: str | None = None
-    job: Job
-    clamped: Sequence[str] = ()
-    forecast: str | None = None
-    """How long it should take at its pace; `None` where that is unknown."""
-    claimed: Claimed | None = None
-
-
-class Watch(Protocol):
-    """Whoever looks on while a job runs. Called from the event loop; must not block."""
-
-    def progressed(self, progress: Progress) -> None:
-        """About twice a second, and at the end of each run."""
-        ...
-
-    def said(self, sentence: str) -> None:
-        """Something a person wants to know: what is waited for, why it paused, that it goes on."""
-        ...
-
-
-class Silent:
-    """Nobody looks on."""
-
-    def progressed(self, progress: Progress) -> None:
-        del progress
-
-    def said(self, sentence: str) -> None:
-        del sentence
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """How this process holds jobs: the lease's length, the kinds that run one at a time, and its own name."""
-
-    lease_seconds: float = 15.0
-    exclusive: frozenset[str] = frozenset({"purchases"})
-    holder: str | None = None
-    """`None`: host, process id and something unique."""
+__all__ = [
+    "Engine",
+    "FailureQuery",
+    "JobPage",
+    "JobQuery",
+    "Progress",
+    "Selection",
+    "Service",
+    "Silent",
+    "StartAnswer",
+    "StartRequest",
+    "Watch",
+    "job_as_json",
+]
 
 
 class Service:
@@ -94,7 +50,11 @@ class Service:
         clock: Clock,
         engine: Engine | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._store = store
+        self._clock = clock
+        self._engine = engine or Engine()
+        self._starter = Starter(store, kinds, graph, clock, self._engine)
+        self._here: set[Foreground] = set()
 
     async def start(self, request: StartRequest, watch: Watch | None = None) -> StartAnswer:
         """Validates, freezes what must be frozen, and takes the lease. Raises UsageError, DependencyDown.
@@ -102,7 +62,7 @@ class Service:
         Where the key is held, waits until its holder is seen alive (answers `running`) or its lease has run out
         (takes over); `watch.said` tells which it is waiting for.
         """
-        raise NotImplementedError
+        return await self._starter.start(request, watch or Silent())
 
     async def retry(
         self,
@@ -112,8 +72,18 @@ class Service:
         parameters: Mapping[str, object] | None = None,
         watch: Watch | None = None,
     ) -> StartAnswer:
-        """Like `start`, for the unresolved failures of a job that exists."""
-        raise NotImplementedError
+        """Like `start`, for the unresolved failures of a job that exists. Raises UsageError where it has none."""
+        return await self._starter.retry(await self.show(key), selection, who, parameters or {}, watch or Silent())
+
+    async def resume(self, key: str, who: str, why: str) -> StartAnswer | None:
+        """What a watchdog does: takes a paused or interrupted job up as it was, without waiting for a holder.
+
+        `None` where it is in no such state any more. Raises JobRefused, IncompatibleGraph.
+        """
+        taken = await self._starter.resume(await self.show(key), who, why)
+        if isinstance(taken, NotClaimable):
+            return None
+        return StartAnswer(started=True, running=True, job=taken.claimed.job, taken=taken)
 
     async def run(self, answer: StartAnswer, watch: Watch | None = None, *, once: bool = False) -> Job:
         """Runs a started job to its end, in this process, and answers it as it ended.
@@ -121,57 +91,88 @@ class Service:
         It is its own watchdog: at the runtime cap it goes on with the next run, and while a dependency is down it
         waits; with `once` it ends instead. Raises LeaseLost where another process has taken the job over.
         """
-        raise NotImplementedError
+        if answer.taken is None:
+            raise UsageError(answer.message or f"job {answer.job.key} was not started")
+        here = Foreground(self._store, self._starter, self._clock, self._engine, watch or Silent(), once=once)
+        self._here.add(here)
+        try:
+            return await here.to_its_end(answer.taken, self._open)
+        finally:
+            self._here.discard(here)
 
     async def stop_here(self, who: str, why: str) -> None:
         """Ctrl-C: asks what `run` runs in this process to stop; `run` then answers it as `stopped`."""
-        raise NotImplementedError
+        for here in tuple(self._here):
+            await here.stop(who, why)
 
     async def pause_here(self) -> None:
         """SIGTERM: lets what `run` runs in this process pause with `shutdown`."""
-        raise NotImplementedError
+        for here in tuple(self._here):
+            await here.pause()
 
     async def stop(self, key: str, who: str, why: str = "") -> Job:
         """Asks a job to stop, wherever it runs. Raises NotFound, NotPossible."""
-        raise NotImplementedError
+        return await self._store.stop((await self.show(key)).job_id, who, why)
 
     async def cancel(self, key: str, who: str, why: str = "") -> Job:
         """Asks a job to end for good, wherever it runs. Raises NotFound, NotPossible."""
-        raise NotImplementedError
+        return await self._store.cancel((await self.show(key)).job_id, who, why)
 
     async def archive(self, key: str, who: str) -> Job:
         """Takes a job out of the lists; its history stays. Raises NotFound, NotPossible."""
-        raise NotImplementedError
+        return await self._store.archive((await self.show(key)).job_id, who)
 
     async def list(self, query: JobQuery) -> JobPage:
         """Jobs: searched, filtered, sorted, by pages. Raises UsageError."""
-        raise NotImplementedError
+        await self._store.bury()
+        return await self._store.page(query)
 
     async def show(self, key: str) -> Job:
         """A job by its key or its id. Raises NotFound, UsageError where several graphs have that key."""
-        raise NotImplementedError
+        await self._store.bury()
+        found = await self._store.named(key)
+        if not found:
+            raise NotFound(f"there is no job {key}")
+        if len(found) > 1:
+            ids = ", ".join(f"{job.job_id} (graph {job.graph_id})" for job in found)
+            raise UsageError(f"several jobs have the key {key}; name one by its id: {ids}")
+        return found[0]
 
-    def failures(self, key: str, query: FailureQuery | None = None) -> AsyncIterator[Failure]:
-        """All failures of a job that fit, page by page. Raises NotFound."""
-        raise NotImplementedError
+    async def failures(self, key: str, query: FailureQuery | None = None) -> AsyncIterator[Failure]:
+        """All failures of a job that fit, fetched page by page. Raises NotFound."""
+        job, wanted = await self.show(key), query or FailureQuery()
+        while page := await self._store.failures(job.job_id, wanted):
+            for failure in page:
+                yield failure
+            wanted = replace(wanted, after=page[-1].number)
 
-    def log(self, key: str, after: int = 0) -> AsyncIterator[LogEvent]:
-        """The job's log, oldest first. Raises NotFound."""
-        raise NotImplementedError
+    async def failure_summary(self, key: str) -> FailureSummary:
+        """Unresolved failures of a job by class. Raises NotFound."""
+        return await self._store.failure_summary((await self.show(key)).job_id)
+
+    async def log(self, key: str, after: int = 0) -> AsyncIterator[LogEvent]:
+        """The job's log, oldest first, fetched page by page. Raises NotFound."""
+        job = await self.show(key)
+        while page := await self._store.log(job.job_id, after):
+            for event in page:
+                yield event
+            after = page[-1].number
 
     async def runs(self, key: str) -> Sequence[Run]:
-        """The job's runs, the latest first. Raises NotFound."""
-        raise NotImplementedError
+        """The job's latest runs, the latest first. Raises NotFound."""
+        return await self._store.runs((await self.show(key)).job_id)
 
     async def samples(self, key: str) -> Sequence[Sample]:
         """The job's pace over the last day. Raises NotFound."""
-        raise NotImplementedError
+        since = to_millis(self._clock.now()) - MILLIS_PER_DAY
+        return await self._store.samples((await self.show(key)).job_id, since)
 
     async def close(self) -> None:
         """Gives back the store."""
-        raise NotImplementedError
+        await self._store.close()
 
-
-def job_as_json(job: Job) -> dict[str, Json]:
-    """The object that `jobs show --json` and the API print."""
-    raise NotImplementedError
+    async def _open(self, job: Job) -> Work:
+        kind = self._starter.kind(job.kind)
+        frozen = FrozenItems(self._store, job.list_id or "", job.total or 0)
+        load: Load = DryLoad() if job.spec.dry_run else await kind.open_load(job)
+        return Work(await kind.open_source(job, frozen), load)

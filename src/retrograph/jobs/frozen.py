@@ -27,6 +27,8 @@ class ListStore(Protocol):
 
     async def chunk(self, list_id: str, number: int) -> bytes | None: ...
 
+    async def forget(self, list_id: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenList:
@@ -43,18 +45,22 @@ async def freeze(store: ListStore, job_id: str, ids: AsyncIterable[str]) -> Froz
     Raises UsageError where there are none, or more than a million.
     """
     writer = _Writer(store, job_id)
-    async for identifier in ids:
-        writer.waiting.append(identifier)
-        if len(writer.waiting) == CHUNK_IDS:
-            await writer.pack()
-    return await writer.close()
+    try:
+        async for identifier in ids:
+            writer.waiting.append(identifier)
+            if len(writer.waiting) == CHUNK_IDS:
+                await writer.pack()
+        return await writer.close()
+    except UsageError:
+        await store.forget(writer.list_id)
+        raise
 
 
 class _Writer:
     def __init__(self, store: ListStore, job_id: str) -> None:
         self._store = store
         self._job_id = job_id
-        self._list_id = str(uuid4())
+        self.list_id = str(uuid4())
         self._digest = hashlib.sha256()
         self._chunks: list[tuple[int, bytes]] = []
         self._written = 0
@@ -78,11 +84,11 @@ class _Writer:
         if not self._ids:
             raise UsageError("there are no ids: nothing to load")
         await self._write()
-        return FrozenList(list_id=self._list_id, ids=self._ids, digest=f"sha256:{self._digest.hexdigest()}")
+        return FrozenList(list_id=self.list_id, ids=self._ids, digest=f"sha256:{self._digest.hexdigest()}")
 
     async def _write(self) -> None:
         if self._chunks:
-            await self._store.freeze(self._job_id, self._list_id, self._written, self._chunks)
+            await self._store.freeze(self._job_id, self.list_id, self._written, self._chunks)
             self._written += len(self._chunks)
             self._chunks = []
 

@@ -45,8 +45,6 @@ class Spec:
     as_of: int
     lookback_days: int = 365
     dry_run: bool = False
-    ids: int | None = None
-    """How many ids were frozen; `None`: it walks a source of its own."""
     bound: str | None = None
     """Upper bound of a source that grows."""
 
@@ -106,6 +104,7 @@ class Job:
     whole: bool = True
     """False while its ids are being frozen."""
     list_id: str | None = None
+    """The frozen ids; `None`: it walks a source of its own."""
     rate: float | None = None
     """Items per second, windowed, at the last checkpoint."""
     elapsed_ms: int = 0
@@ -115,7 +114,7 @@ class Job:
     lease_until: int | None = None
     heartbeat_at: int | None = None
     idle_tries: int = 0
-    """How often it was resumed by itself without progress since."""
+    """How often in a row it was resumed by itself without an item that ended well."""
     needs_attention: bool = False
     created_by: str = ""
     created_at: int = 0

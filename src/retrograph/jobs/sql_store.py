@@ -53,6 +53,10 @@ class SqlJobStore:
         async with self._database.write() as connection:
             return await operators.seal(self._database, connection, job_id, list_id, ids)
 
+    async def forget(self, list_id: str) -> None:
+        async with self._database.write() as connection:
+            await freezing.forget(connection, list_id)
+
     async def chunk(self, list_id: str, number: int) -> bytes | None:
         async with self._database.read() as connection:
             return await freezing.read_chunk(connection, list_id, number)

@@ -6,11 +6,16 @@ log. The time that decides about leases is the store's own, read after the row's
 All verbs raise `DependencyDown` where the store does not answer, and `NotFound` for a job that does not exist.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Parameters, Phase, Retry, Run, Sample, Spec
+from retrograph.jobs.queries import FailureQuery as FailureQuery
+from retrograph.jobs.queries import FailureSummary as FailureSummary
+from retrograph.jobs.queries import JobPage as JobPage
+from retrograph.jobs.queries import JobQuery as JobQuery
+from retrograph.jobs.queries import Selection as Selection
 from retrograph.jobs.state import JobState
 
 
@@ -35,19 +40,6 @@ class Lease:
     job_id: str
     epoch: int
     holder: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Failures that are to be retried: of these items, of this class, or, without either, all unresolved ones."""
-
-    items: Sequence[str] = ()
-    error_class: str | None = None
-
-    @property
-    def everything(self) -> bool:
-        """Whether it leaves nothing out."""
-        return not self.items and self.error_class is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,52 +150,6 @@ class Ending:
 Asked: TypeAlias = Literal["stop", "cancel"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobQuery:
-    """Which jobs a list shows. `after` is the `next` of the page before."""
-
-    search: str | None = None
-    states: frozenset[JobState] = frozenset()
-    kind: str | None = None
-    archived: bool = False
-    created_after: int | None = None
-    created_before: int | None = None
-    sort: str = "-created_at"
-    limit: int = 50
-    after: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPage:
-    """A page of jobs; `next` is `None` on the last one."""
-
-    jobs: Sequence[Job]
-    next: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureQuery:
-    """Which failures of a job, in order of their numbers.
-
-    `after` is the number of the last one seen; `last` the greatest number wanted.
-    """
-
-    error_class: str | None = None
-    resolved: bool | None = None
-    selected: bool = False
-    latest_first: bool = False
-    after: int | None = None
-    last: int | None = None
-    limit: int = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureSummary:
-    """How many unresolved failures there are of each class."""
-
-    by_class: Mapping[str, int] = field(default_factory=dict)
-
-
 class JobStore(Protocol):
     """Jobs, their frozen ids, failures, runs, samples and log."""
 
@@ -234,6 +180,10 @@ class JobStore(Protocol):
 
         Raises UsageError where the list does not hold that many ids: it was half frozen, or swept away.
         """
+        ...
+
+    async def forget(self, list_id: str) -> None:
+        """Drops a list that no job will use."""
         ...
 
     async def chunk(self, list_id: str, number: int) -> bytes | None:

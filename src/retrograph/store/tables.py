@@ -62,7 +62,6 @@ jobs = Table(
     Column("lease_until", BigInteger),
     Column("heartbeat_at", BigInteger),
     Column("idle_tries", Integer, nullable=False, server_default=text("0")),
-    Column("progress_mark", BigInteger),
     Column("needs_attention", Boolean, nullable=False, server_default=false()),
     Column("created_by", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),

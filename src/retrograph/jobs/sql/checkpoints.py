@@ -115,6 +115,7 @@ async def _apply(connection: AsyncConnection, row: RowMapping, now: int, wanted:
     return {
         **counts,
         "checkpoints": wanted.number,
+        "idle_tries": 0 if added.processed or added.skipped else row["idle_tries"],
         "skipped_by": summed(row["skipped_by"], added.skipped_by),
         "refused": summed(row["refused"], added.refused),
         "failures_numbered": numbered,

@@ -29,7 +29,8 @@ async def claim(database: Database, connection: AsyncConnection, wanted: Claim) 
     await bury_one(connection, row, now)
     row, now = await locked_now(database, connection, wanted.job_id)
     state = JobState(row["state"])
-    if state not in wanted.origins or not row["whole"] or not may(state, JobState.RUNNING, reset=bool(wanted.reset)):
+    reset = wanted.reset is not None
+    if state not in wanted.origins or not (row["whole"] or reset) or not may(state, JobState.RUNNING, reset=reset):
         return NotClaimable(job=await read_job(connection, wanted.job_id))
     return await _take(connection, row, now, wanted)
 
@@ -89,9 +90,6 @@ async def locked_row(connection: AsyncConnection, job_id: str) -> RowMapping:
 
 
 def _held(row: RowMapping, now: int, wanted: Claim, epoch: int) -> dict[str, Any]:
-    # A retry that succeeds moves an item from failed to processed: it must count as progress, too.
-    progress = 2 * row["processed"] + row["failed"] + row["skipped"]
-    idle = wanted.resumed and row["progress_mark"] == progress
     return {
         "epoch": epoch,
         "checkpoints": 0,
@@ -104,8 +102,7 @@ def _held(row: RowMapping, now: int, wanted: Claim, epoch: int) -> dict[str, Any
         "parameters": parameters_text(wanted.parameters),
         "archived_at": None,
         "needs_attention": False,
-        "progress_mark": progress,
-        "idle_tries": row["idle_tries"] + 1 if idle else 0,
+        "idle_tries": row["idle_tries"] + 1 if wanted.resumed else 0,
     }
 
 
@@ -135,12 +132,12 @@ async def _reset(connection: AsyncConnection, job_id: str, reset: Reset) -> dict
     return {
         **zeroes,
         **nothing,
-        "progress_mark": 0,
         "skipped_by": "{}",
         "refused": "{}",
         "retry_selected": False,
         "finishing": False,
         "complete": False,
+        "whole": True,
         "spec": spec_text(reset.spec),
         "list_id": reset.list_id,
         "total": reset.total,

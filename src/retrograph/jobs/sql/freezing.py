@@ -6,7 +6,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from retrograph.errors import RetrographError
-from retrograph.store.tables import chunks
+from retrograph.store.tables import chunks, jobs
 
 
 async def add_chunks(
@@ -31,6 +31,12 @@ async def adopt(connection: AsyncConnection, job_id: str, list_id: str | None, i
     if list_id is not None:
         others &= chunks.c.list_id != list_id
     await connection.execute(delete(chunks).where(others))
+
+
+async def forget(connection: AsyncConnection, list_id: str) -> None:
+    """See `JobStore.forget`: a list that a job names stays."""
+    used = select(jobs.c.job_id).where(jobs.c.list_id == list_id).exists()
+    await connection.execute(delete(chunks).where(chunks.c.list_id == list_id, ~used))
 
 
 async def read_chunk(connection: AsyncConnection, list_id: str, number: int) -> bytes | None:

@@ -120,7 +120,6 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("heartbeat_at", sa.BigInteger(), nullable=True),
         sa.Column("idle_tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("progress_mark", sa.BigInteger(), nullable=True),
         sa.Column("needs_attention", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),

@@ -1,0 +1,286 @@
+"""From a wish to a lease: what is asked for is checked, what must be frozen is frozen, then the lease is taken."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Final
+from uuid import uuid4
+
+from retrograph.clock import Clock, to_millis
+from retrograph.errors import DependencyDown, IncompatibleGraph, JobRefused, RetrographError, UsageError
+from retrograph.jobs import parameters
+from retrograph.jobs.claiming import holder_name, take
+from retrograph.jobs.frozen import freeze
+from retrograph.jobs.job import NO_GRAPH, Job, Parameters, Spec
+from retrograph.jobs.keys import checked_key, derived_key, dry_key
+from retrograph.jobs.kind import Kind, Resolved
+from retrograph.jobs.parameters import DEFAULT_LOOKBACK_DAYS, Asked
+from retrograph.jobs.progress import Watch, forecast
+from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
+from retrograph.jobs.runner import Taken
+from retrograph.jobs.state import HELD, RESUMABLE, JobState, NotPossible, PauseReason
+from retrograph.jobs.store import Claim, JobStore, NewJob, NotClaimable, Reset, Selection
+
+_LOOKS: Final = 5
+"""How often a start looks again at a job that changed under its eyes."""
+
+
+class Starter:
+    """Starts and resumes jobs; running them is another's."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        kinds: Mapping[str, Kind],
+        graph: Callable[[], Awaitable[str]],
+        clock: Clock,
+        engine: Engine,
+    ) -> None:
+        self._store = store
+        self._kinds = kinds
+        self._graph = graph
+        self._clock = clock
+        self._engine = engine
+        self._holder = engine.holder or holder_name()
+
+    def kind(self, name: str) -> Kind:
+        """Raises UsageError for a kind that is not known."""
+        if name not in self._kinds:
+            raise UsageError(f"there is no kind {name!r}; known are {', '.join(sorted(self._kinds))}")
+        return self._kinds[name]
+
+    async def start(self, request: StartRequest, watch: Watch) -> StartAnswer:
+        """See `Service.start`."""
+        kind = self.kind(request.kind)
+        asked = parameters.read(request.parameters, from_text=request.from_text)
+        given = None if request.key is None else checked_key(request.key)
+        resolved = await kind.resolve(request.source)
+        key = given or _derived(kind, asked, resolved)
+        graph_id = NO_GRAPH if asked.dry_run else await self._graph()
+        for _ in range(_LOOKS):
+            found = await self._store.find(graph_id, key)
+            job = found or await self._accept(kind, key, graph_id, asked, resolved, request.who)
+            answer = await self._attempt(kind, job, asked, resolved, request.who, watch)
+            if answer is not None:
+                return answer
+        raise RetrographError(f"job {key} changes faster than it can be started: try again")
+
+    async def retry(
+        self, job: Job, selection: Selection, who: str, raw: Mapping[str, object], watch: Watch
+    ) -> StartAnswer:
+        """See `Service.retry`."""
+        asked = parameters.read({**raw, "mode": "failed"})
+        await self.check_graph(job)
+        if job.state not in HELD and not await self._store.count_failures(job.job_id, selection):
+            raise UsageError(f"job {job.key} has no unresolved failures{_of(selection)}")
+        claim = self._claim(job, asked.over(job.parameters), who, "retry of failures", retry=selection)
+        answer = await self._take(job, claim, asked, watch)
+        if answer is None:
+            raise NotPossible(_not_claimable(await self._store.get(job.job_id)))
+        return answer
+
+    async def resume(self, job: Job, who: str, why: str) -> Taken | NotClaimable:
+        """Takes a paused or interrupted job up again as it was, without waiting. Raises JobRefused."""
+        await self.check_graph(job)
+        retry = _retry_of(job, job.parameters)
+        claim = self._claim(job, job.parameters, who, why, retry=retry, origins=RESUMABLE, resumed=True)
+        return await take(self._store, claim, self._clock, lambda _: None, wait=False)
+
+    async def check_graph(self, job: Job) -> None:
+        """Raises IncompatibleGraph where a job's work belongs to another graph than the present one."""
+        if job.graph_id != NO_GRAPH and job.graph_id != await self._graph():
+            raise IncompatibleGraph(f"job {job.key} belongs to another graph than this one: its work cannot go on here")
+
+    async def _accept(self, kind: Kind, key: str, graph_id: str, asked: Asked, resolved: Resolved, who: str) -> Job:
+        new = NewJob(
+            job_id=str(uuid4()),
+            graph_id=graph_id,
+            key=key,
+            kind=kind.name,
+            spec=self._spec(asked, resolved),
+            parameters=asked.over(parameters.defaults(calls_services=kind.calls_services)),
+            whole=resolved.ids is None,
+        )
+        job = await self._store.accept(new, who)
+        if job.job_id != new.job_id or resolved.ids is None:
+            return job
+        try:
+            return await self._freeze(job, resolved)
+        except UsageError:
+            await self._store.discard(job.job_id)
+            raise
+
+    def _spec(self, asked: Asked, resolved: Resolved) -> Spec:
+        return Spec(
+            source=resolved.source,
+            digest=resolved.digest,
+            as_of=to_millis(self._clock.now()) if asked.as_of is None else asked.as_of,
+            lookback_days=asked.lookback_days or DEFAULT_LOOKBACK_DAYS,
+            dry_run=asked.dry_run,
+            bound=resolved.bound,
+        )
+
+    async def _freeze(self, job: Job, resolved: Resolved) -> Job:
+        """Makes a job whole. What is no mistake of the user and no outage leaves it failed, with its reason."""
+        assert resolved.ids is not None
+        try:
+            frozen = await freeze(self._store, job.job_id, resolved.ids)
+            return await self._store.seal(job.job_id, frozen.list_id, frozen.ids)
+        except (UsageError, DependencyDown):
+            raise
+        except RetrographError as error:
+            if job.state is JobState.PENDING:
+                await self._store.fail(job.job_id, self._holder, str(error))
+            raise
+
+    async def _attempt(
+        self, kind: Kind, job: Job, asked: Asked, resolved: Resolved, who: str, watch: Watch
+    ) -> StartAnswer | None:
+        """One look at the job; `None` where it changed meanwhile and must be looked at again."""
+        wanted = asked.over(job.parameters)
+        if asked.reset_cursor and (job.epoch or job.state is not JobState.PENDING):
+            return await self._start_over(kind, job, asked, resolved, who, watch)
+        _check_same(job, kind, asked, resolved)
+        if not job.whole and resolved.ids is not None:
+            job = await self._freeze(job, resolved)
+        if job.state in HELD:
+            return await self._take(
+                job, self._claim(job, wanted, who, "start", retry=_retry_of(job, wanted)), asked, watch
+            )
+        bound = resolved.bound if job.complete and kind.grows and wanted.mode != "failed" else None
+        if (nothing := _nothing_to_do(job, wanted, bound, asked)) is not None:
+            return nothing
+        claim = self._claim(job, wanted, who, "start", retry=_retry_of(job, wanted), bound=bound)
+        return await self._take(job, claim, asked, watch)
+
+    async def _start_over(
+        self, kind: Kind, job: Job, asked: Asked, resolved: Resolved, who: str, watch: Watch
+    ) -> StartAnswer | None:
+        """Everything is resolved anew; the former list stays in use until the lease is taken."""
+        if job.kind != kind.name:
+            raise UsageError(f"job {job.key} is of kind {job.kind}: give another key")
+        reset = Reset(spec=self._spec(asked, resolved))
+        if resolved.ids is not None:
+            frozen = await freeze(self._store, job.job_id, resolved.ids)
+            reset = replace(reset, list_id=frozen.list_id, total=frozen.ids)
+        claim = self._claim(job, asked.over(job.parameters), who, "from the beginning", reset=reset)
+        answer = await self._take(job, claim, asked, watch)
+        if reset.list_id is not None and (answer is None or not answer.started):
+            await self._store.forget(reset.list_id)
+        return answer
+
+    def _claim(
+        self,
+        job: Job,
+        wanted: Parameters,
+        who: str,
+        why: str,
+        *,
+        retry: Selection | None = None,
+        reset: Reset | None = None,
+        bound: str | None = None,
+        origins: frozenset[JobState] = frozenset(JobState),
+        resumed: bool = False,
+    ) -> Claim:
+        return Claim(
+            job_id=job.job_id,
+            holder=self._holder,
+            who=who,
+            why=why,
+            parameters=wanted,
+            lease_ms=int(self._engine.lease_seconds * 1000),
+            lane=job.kind if job.kind in self._engine.exclusive else None,
+            origins=origins,
+            retry=retry,
+            resumed=resumed,
+            bound=bound,
+            reset=reset,
+        )
+
+    async def _take(self, job: Job, claim: Claim, asked: Asked, watch: Watch) -> StartAnswer | None:
+        try:
+            taken = await take(self._store, claim, self._clock, watch.said)
+        except JobRefused as refusal:
+            now = await self._store.get(job.job_id)
+            return StartAnswer(
+                started=False,
+                running=refusal.reason == "running",
+                reason=refusal.reason,
+                message=str(refusal),
+                job=now,
+                clamped=asked.clamped,
+            )
+        if isinstance(taken, NotClaimable):
+            if job.state in HELD or taken.job.state is not job.state:
+                return None
+            raise NotPossible(_not_claimable(taken.job))
+        mine = taken.claimed.job
+        return StartAnswer(
+            started=True, running=True, job=mine, clamped=asked.clamped, forecast=_forecast(mine), taken=taken
+        )
+
+
+def _derived(kind: Kind, asked: Asked, resolved: Resolved) -> str:
+    key = derived_key(
+        kind.name, resolved.digest, as_of=asked.as_of, lookback_days=asked.lookback_days, fixed=kind.fixed_key
+    )
+    return dry_key(key) if asked.dry_run else key
+
+
+def _check_same(job: Job, kind: Kind, asked: Asked, resolved: Resolved) -> None:
+    """Raises UsageError where the key stands for other work: its cursor would mean something else."""
+    others = {
+        "kind": job.kind != kind.name,
+        "source": job.spec.digest != resolved.digest,
+        "as_of": asked.as_of is not None and asked.as_of != job.spec.as_of,
+        "lookback_days": asked.lookback_days is not None and asked.lookback_days != job.spec.lookback_days,
+    }
+    different = [name for name, differs in others.items() if differs]
+    if different:
+        what = " and ".join(different)
+        raise UsageError(f"job {job.key} exists with another {what}: give another key, or start over with reset_cursor")
+
+
+def _nothing_to_do(job: Job, wanted: Parameters, bound: str | None, asked: Asked) -> StartAnswer | None:
+    if wanted.mode == "failed":
+        if not job.counts.failed and job.epoch:
+            raise UsageError(f"job {job.key} has no unresolved failures")
+        return None
+    if not job.complete or job.state is not JobState.SUCCEEDED or bound not in (None, job.spec.bound):
+        return None
+    if job.counts.failed and wanted.mode == "full":
+        return None
+    message = f"job {job.key} is complete: load it again with reset_cursor (--reset-cursor)"
+    return StartAnswer(started=False, running=False, reason="complete", message=message, job=job, clamped=asked.clamped)
+
+
+def _retry_of(job: Job, wanted: Parameters) -> Selection | None:
+    """The pass over failures that a run begins with; an unfinished one goes on with its own cursor."""
+    if not job.counts.failed or job.retry is not None or wanted.mode == "cursor":
+        return None
+    if wanted.mode == "failed":
+        return Selection()
+    if job.finishing or (job.state is JobState.PAUSED and job.reason == PauseReason.MAX_RUNTIME):
+        return None  # the last run ended on its way, not because of failures
+    return Selection() if wanted.retry_failed_before_cursor or job.complete else None
+
+
+def _not_claimable(job: Job) -> str:
+    if job.state is JobState.CANCELED:
+        return f"job {job.key} was cancelled: start it anew with reset_cursor (--reset-cursor)"
+    return f"job {job.key} is {job.state} and cannot be started now"
+
+
+def _of(selection: Selection) -> str:
+    parts = []
+    if selection.items:
+        parts.append(f"of {', '.join(list(selection.items)[:5])}")
+    if selection.error_class is not None:
+        parts.append(f"of class {selection.error_class}")
+    return "".join(f" {part}" for part in parts)
+
+
+def _forecast(job: Job) -> str | None:
+    if job.total is None:
+        return None
+    retried = job.counts.failed if job.retry is not None else 0
+    return forecast(job.total - job.counts.scanned + retried, job.parameters.rate_limit)
