@@ -155,7 +155,7 @@ async def _purchases(
         await check_upstream(settings)
     display = Display()
     needs_graph = not asked.dry_run or isinstance(users, GraphUsers)
-    async with open_service(settings, graph=needs_graph, migrate=manner.migrate) as service:
+    async with open_service(settings, starts=True, graph=needs_graph, migrate=manner.migrate) as service:
         request = StartRequest(kind="purchases", source=users, parameters=given, key=key, who=who(), from_text=True)
         answer = await service.start(request, display)
         return await follow(service, answer, display, once=manner.once, as_json=manner.as_json)

@@ -95,7 +95,7 @@ async def _load(settings: "Settings", ids: list[str], *, key: str) -> Load:
     }
     source = await users_inline(ids)
     display = Display()
-    async with open_service(settings, graph=True) as service:
+    async with open_service(settings, starts=True, graph=True) as service:
         began = time.monotonic()
         request = StartRequest(kind="purchases", source=source, parameters=parameters, key=key, who=who())
         answer = await service.start(request, display)

@@ -34,7 +34,7 @@ def list_jobs(
 
 async def _list(settings: "Settings", query: dict[str, Any], states: list[str], limit: int, as_json: bool) -> None:
     from retrograph.cli.job_rendering import job_row
-    from retrograph.jobs.store import JobQuery
+    from retrograph.jobs.queries import JobQuery
     from retrograph.service import job_as_json
     from retrograph.wiring.service import open_service
 
@@ -147,12 +147,12 @@ async def _retry(
 ) -> int:
     from retrograph.cli.display import Display
     from retrograph.cli.foreground import follow, who
-    from retrograph.jobs.store import Selection
+    from retrograph.jobs.queries import Selection
     from retrograph.wiring.service import open_service
 
     display = Display()
     selection = Selection(items=items, error_class=error_class)
-    async with open_service(settings, graph=True) as service:
+    async with open_service(settings, starts=True, graph=True) as service:
         answer = await service.retry(key, selection, who(), given, display)
         return await follow(service, answer, display, once=once, as_json=as_json)
 
@@ -170,7 +170,7 @@ def failures(
 
 async def _failures(settings: "Settings", key: str, error_class: str | None, resolved: bool, as_json: bool) -> None:
     from retrograph.cli.job_rendering import failure_document
-    from retrograph.jobs.store import FailureQuery
+    from retrograph.jobs.queries import FailureQuery
     from retrograph.wiring.service import open_service
 
     query = FailureQuery(error_class=error_class, resolved=resolved)

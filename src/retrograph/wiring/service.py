@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from retrograph.clock import Clock, SystemClock
 from retrograph.config import Settings
+from retrograph.errors import NotFound
 from retrograph.graph.store import GraphStore
 from retrograph.graph.writer import GraphWriter
 from retrograph.jobs.sql_store import SqlJobStore
@@ -17,8 +18,10 @@ from retrograph.wiring.upstream import http_client
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, *, graph: bool = False, migrate: bool = False) -> AsyncIterator[Service]:
-    """The service's verbs. Those that start work need the `graph`; the others reach the store alone.
+async def open_service(
+    settings: Settings, *, starts: bool = False, graph: bool = False, migrate: bool = False
+) -> AsyncIterator[Service]:
+    """The service's verbs. What `starts` a job makes the store's file; a load also needs the `graph`.
 
     A server is asked before a file is made: where it does not answer, nothing has been written.
     """
@@ -26,7 +29,7 @@ async def open_service(settings: Settings, *, graph: bool = False, migrate: bool
     async with AsyncExitStack() as stack:
         remote_graph = graph and settings.graph.scheme != "sqlite"
         opened = await _opened_graph(stack, settings, clock, migrate) if remote_graph else None
-        store = await _opened_store(stack, settings)
+        store = await _opened_store(stack, settings, create=starts)
         if graph and opened is None:
             opened = await _opened_graph(stack, settings, clock, migrate)
         target = await _target(stack, settings, opened, clock) if opened else None
@@ -48,7 +51,9 @@ async def _opened_graph(stack: AsyncExitStack, settings: Settings, clock: Clock,
     return graph
 
 
-async def _opened_store(stack: AsyncExitStack, settings: Settings) -> JobStore:
+async def _opened_store(stack: AsyncExitStack, settings: Settings, *, create: bool) -> JobStore:
+    if not create and settings.store.scheme == "sqlite" and not settings.store.path.exists():
+        raise NotFound(f"there are no jobs yet: {settings.store.path} does not exist")
     durable = not same_file(settings.graph, settings.store)
     database = await open_database(settings.store.get_secret_value(), synchronous="FULL" if durable else "NORMAL")
     store = SqlJobStore(database)

@@ -1,0 +1,63 @@
+"""Jobs as people see them."""
+
+from dataclasses import replace
+
+from retrograph.cli.job_rendering import ending, event_document, failure_document, job_pairs, job_row, state_text
+from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Spec
+from retrograph.jobs.state import JobState
+
+JOB = Job(
+    job_id="1",
+    graph_id="g",
+    key="nightly",
+    kind="purchases",
+    state=JobState.PAUSED,
+    reason="max-runtime",
+    spec=Spec(as_of=1_514_851_200_000, source={"file": "users.txt", "ids": 2377}),
+    total=2377,
+    counts=Counts(processed=1200, failed=4, skipped=0, refused={"id": 2}),
+    elapsed_ms=500_000,
+    created_by="me@here",
+)
+
+
+def test_a_row_tells_state_reason_and_progress() -> None:
+    assert job_row(JOB)[:4] == ("nightly", "paused (max-runtime)", "1,204 of 2,377 (50.7%)", 4)
+
+
+def test_a_job_without_a_total_shows_what_was_scanned() -> None:
+    assert job_row(replace(JOB, total=None))[2] == "1,204"
+
+
+def test_a_job_that_needs_attention_says_so() -> None:
+    assert state_text(replace(JOB, needs_attention=True)) == "paused (max-runtime), needs attention"
+
+
+def test_a_job_is_told_with_its_window_and_source() -> None:
+    pairs = job_pairs(JOB)
+    assert pairs["window"] == "365 days up to 2018-01-02T00:00:00.000Z"
+    assert pairs["ids from"] == "file users.txt, ids 2377"
+    assert pairs["left out"] == "2 facts (2 id)"
+    assert "why" not in pairs
+
+
+def test_the_end_says_what_to_do_next() -> None:
+    told = ending(JOB)
+    assert told[0] == "nightly paused (max-runtime): 1,200 processed, 4 failed, in 8m20s"
+    assert "see why with `retrograph jobs failures nightly`, then `retrograph jobs retry nightly`" in told
+    assert told[-1] == "the same command resumes it"
+
+
+def test_a_clean_end_is_one_sentence() -> None:
+    done = replace(JOB, state=JobState.SUCCEEDED, reason=None, counts=Counts(processed=2377))
+    assert ending(done) == ["nightly succeeded: 2,377 processed, 0 failed, in 8m20s"]
+
+
+def test_failures_and_events_are_documents() -> None:
+    failure = Failure(
+        number=1, item="u1", attempts=2, error_class="ServiceFailed", message="503", first_at=0, last_at=1000
+    )
+    assert failure_document(failure)["last_at"] == "1970-01-01T00:00:01.000Z"
+    assert failure_document(failure)["resolved_at"] is None
+    event = LogEvent(number=1, at=0, who="me", what="stop", origin=JobState.RUNNING, target=JobState.STOPPING, why="x")
+    assert (event_document(event)["from"], event_document(event)["to"]) == ("running", "stopping")
