@@ -118,9 +118,7 @@ class _Copy:
         copied = 0
         async with GraphWriter(self.target, self.clock) as writer:
             while page := await self.source.scan_users(after, USERS_AT_A_TIME):
-                async with asyncio.TaskGroup() as group:
-                    for user in page:
-                        group.create_task(writer.join(Facts(user=user_facts(user))))
+                await asyncio.gather(*(writer.join(Facts(user=user_facts(user))) for user in page))
                 after = page[-1].user_id
                 await self._remember("User", after)
                 self.progress("User", len(page))

@@ -72,7 +72,8 @@ class GraphWriter:
     ) -> None:
         self._closing = True
         self._ready.set()
-        await self._group.__aexit__(kind, error, trace)
+        # The lanes end by themselves; the body's own error stays what it is, not a group of one.
+        await self._group.__aexit__(None, None, None)
 
     async def join(self, facts: Facts) -> None:
         """Returns once the facts are committed. A user with more than 20,000 facts is split over transactions.
