@@ -5,8 +5,11 @@ import statistics
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retrograph.sandbox import SandboxError, SandboxOptions, running
+from retrograph.sandbox.likeness import Popularity
 from tests.unit.sandbox.asking import Asker, asking, sql, write_files
 
 MANY = SandboxOptions(users=600)
@@ -88,6 +91,27 @@ async def test_an_invented_user_is_whole() -> None:
                 assert order.items() <= detail.items()
                 assert detail["userId"] == f"inv-{number:07d}"
     assert len(set(receipt_ids)) == len(receipt_ids)
+
+
+async def test_an_invented_user_does_not_buy_when_its_original_does() -> None:
+    times = {row[0] for row in sql("SELECT epoch_ms(ordered_at) FROM shop_orders")}
+    async with asking(SandboxOptions(both_users=20)) as asker:
+        orders = [order for number in range(1, 21) for order in await asker.transactions(f"both-{number:07d}")]
+    moved = [order for order in orders if order["createdAtMs"] not in times]
+    assert len(moved) > 0.9 * len(orders) > 0
+
+
+@given(count=st.integers(1, 60), mask=st.integers(0, 2**64 - 1))
+def test_a_swap_of_products_is_one_to_one_among_neighbours(count: int, mask: int) -> None:
+    products = tuple(f"p-{number}" for number in range(count))
+    swapped = [Popularity(products).swap(mask)(product) for product in products]
+    assert sorted(swapped) == sorted(products)
+    assert all(place // 16 == products.index(product) // 16 for place, product in enumerate(swapped))
+
+
+def test_users_swap_products_each_in_their_own_way() -> None:
+    popularity = Popularity(tuple("abcdefghijklmnop"))
+    assert len({popularity.swap(mask)("a") for mask in range(64)}) == 16
 
 
 async def test_an_empty_user_is_known_and_has_nothing() -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrograph.sandbox import SAMPLE, SandboxOptions
@@ -130,6 +130,7 @@ USERS = st.sampled_from([*(row[0] for row in THE_BUSIEST), "hh-0001", "paged-000
 INSTANTS = st.none() | st.datetimes(datetime(2016, 12, 1), datetime(2018, 2, 1))  # noqa: DTZ001
 
 
+@settings(deadline=None)
 @given(user_id=USERS, since=INSTANTS, until=INSTANTS, limit=st.integers(1, 500))
 def test_pages_put_together_are_the_whole(
     user_id: str, since: datetime | None, until: datetime | None, limit: int
