@@ -7,6 +7,7 @@ from typing import Final
 
 from retrograph.clock import Clock, to_millis
 from retrograph.errors import ConfigurationError, DependencyDown, IncompatibleGraph, ItemError, LeaseLost, MissingExtra
+from retrograph.jobs.feed import Feed
 from retrograph.jobs.halt import Halt
 from retrograph.jobs.job import Parameters
 from retrograph.jobs.keeper import LeaseKeeper
@@ -41,6 +42,7 @@ class Crew:
         self._parameters = parameters
         self._pacer = None if parameters.rate_limit is None else Pacer(clock, parameters.rate_limit)
         self._pings = Pings(load, clock)
+        self._paced = self._pacer is not None or parameters.sleep_ms > 0
         self._taken = 0
 
     async def work(self, items: AsyncIterator[Item], window: Window, *, retried: bool) -> None:
@@ -81,27 +83,29 @@ class Crew:
                 shift.busy.discard(me)
 
     async def _next(self, shift: "_Shift") -> tuple[Item, Slot] | None:
-        """The next item that is not done, once it may begin; one worker at a time, in the order of the walk."""
-        async with shift.feed:
-            while not (self._halt.asked or shift.exhausted):
-                while shift.window.span >= MOST_AHEAD:
-                    shift.moved.clear()
-                    await shift.moved.wait()
-                item = await anext(shift.items, None)
-                if item is None:
-                    shift.exhausted = True
-                elif (slot := shift.window.take(item.cursor)) is not None:
-                    await self._pace()
-                    return None if self._halt.asked else (item, slot)
+        """The next item that is not done, once it may begin."""
+        while not self._halt.asked:
+            while shift.window.span >= MOST_AHEAD:
+                shift.moved.clear()
+                await shift.moved.wait()
+            item = await shift.feed.next()
+            if item is None:
+                return None
+            if (slot := shift.window.take(item.cursor)) is not None:
+                if self._paced:
+                    await self._pace(shift)
+                return None if self._halt.asked else (item, slot)
         return None
 
-    async def _pace(self) -> None:
-        sleep_ms, batch = self._parameters.sleep_ms, self._parameters.batch_size
-        if sleep_ms and self._taken and self._taken % batch == 0:
-            await self._clock.sleep(sleep_ms / 1000)
-        self._taken += 1
-        if self._pacer is not None:
-            await self._pacer.turn()
+    async def _pace(self, shift: "_Shift") -> None:
+        """One worker at a time waits for its turn, the others for theirs behind it."""
+        async with shift.turnstile:
+            sleep_ms, batch = self._parameters.sleep_ms, self._parameters.batch_size
+            if sleep_ms and self._taken and self._taken % batch == 0:
+                await self._clock.sleep(sleep_ms / 1000)
+            self._taken += 1
+            if self._pacer is not None:
+                await self._pacer.turn()
 
     async def _one(self, item: Item, *, retried: bool) -> bool:
         """Does an item; answers whether it is done, be it well or not. One that is not done is counted nowhere."""
@@ -145,13 +149,12 @@ class _Shift:
     """One pass over items."""
 
     def __init__(self, items: AsyncIterator[Item], window: Window, retried: bool) -> None:
-        self.items = items
+        self.feed = Feed(items)
         self.window = window
         self.retried = retried
-        self.feed = asyncio.Lock()
+        self.turnstile = asyncio.Lock()
         self.moved = asyncio.Event()
         self.busy: set[asyncio.Task[None]] = set()
-        self.exhausted = False
 
 
 class Pings:

@@ -133,7 +133,7 @@ async def failure_summary(connection: AsyncConnection, job_id: str) -> FailureSu
     kind = failures.c.error_class
     wanted = select(kind, func.count()).where(failures.c.job_id == job_id, failures.c.resolved_at.is_(None))
     found = await connection.execute(wanted.group_by(kind).order_by(func.count().desc(), kind))
-    return FailureSummary(by_class=dict(found.tuples().all()))
+    return FailureSummary(by_class={row[0]: row[1] for row in found})
 
 
 async def log(connection: AsyncConnection, job_id: str, after: int, limit: int) -> Sequence[LogEvent]:
