@@ -9,7 +9,8 @@ from retrograph.errors import WriteFailed
 from retrograph.facts import UNKNOWN_TIME, Facts, UserFacts
 from retrograph.graph.digest import digest
 from retrograph.graph.merge import merge_user
-from retrograph.graph.model import SharedKeys, UserRecord, Wanted
+from retrograph.graph.model import SharedKeys, Wanted
+from retrograph.graph.records import UserRecord
 from retrograph.graph.recount import recount_until_clear, run_pass
 from retrograph.graph.store import GraphStore
 from retrograph.graph.writer import GraphWriter, write_users

@@ -14,7 +14,7 @@ from retrograph.cli.session import run
 if TYPE_CHECKING:
     from retrograph.config import Settings
     from retrograph.graph.digest import Digest
-    from retrograph.graph.model import GraphStats
+    from retrograph.graph.records import GraphStats
     from retrograph.jobs.job import Job
 
 AS_OF = "2018-01-02"

@@ -5,7 +5,7 @@ from typing import Any
 
 from retrograph.clock import iso
 from retrograph.facts import UNKNOWN_TIME
-from retrograph.graph.model import GraphStats, PurchaseRecord, UserRecord
+from retrograph.graph.records import GraphStats, PurchaseRecord, UserRecord
 
 SHOWN_RECEIPTS = 3
 

@@ -15,14 +15,8 @@ from retrograph.clock import Clock
 from retrograph.facts import CategoryFact, Facts, ProductFact, RetailerFact, SharedFacts, UserFacts
 from retrograph.graph.digest import SHARED_LABELS, SHARED_PAGE, Digest, digest, key_of
 from retrograph.graph.merge import held_receipts
-from retrograph.graph.model import (
-    CategoryRecord,
-    ProductRecord,
-    RetailerRecord,
-    SharedRecord,
-    StoredPurchase,
-    UserRecord,
-)
+from retrograph.graph.model import StoredPurchase
+from retrograph.graph.records import CategoryRecord, ProductRecord, RetailerRecord, SharedRecord, UserRecord
 from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.retry import repeated
 from retrograph.graph.shared import Knowledge

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from retrograph.facts import PathField, TextField
-from retrograph.graph.model import CategoryRecord, ProductRecord, SharedRecord, UserRecord
+from retrograph.graph.records import CategoryRecord, ProductRecord, SharedRecord, UserRecord
 from retrograph.graph.store import GraphStore
 
 Only = Literal["purchases"]

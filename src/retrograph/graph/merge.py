@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Final
 
-from retrograph.clock import MILLIS_PER_DAY
 from retrograph.facts import UNKNOWN_TIME, Loaded, UserFacts
+from retrograph.graph.derived import purchase_row
 from retrograph.graph.model import (
     CountRow,
-    PurchaseRow,
     StoredPurchase,
     StoredUser,
     StoredVisit,
@@ -25,7 +24,7 @@ _NO_RECEIPTS: Final[Mapping[str, int]] = {}
 _NO_VISITS: Final[frozenset[str]] = frozenset()
 
 
-class NeedsWhole(Exception):  # noqa: N818 - a request to the caller, not a failure
+class NeedsWhole(Exception):
     """The touched edges alone do not tell: the whole user must be read, in the same transaction."""
 
 
@@ -70,34 +69,6 @@ def wanted(facts: UserFacts, *, whole: bool = False) -> Wanted:
     if whole or facts.loaded is not None or facts.retracted:
         return Wanted(user_id=facts.user_id, whole=True)
     return Wanted(user_id=facts.user_id, whole=False, products=list(facts.purchases), retailers=list(facts.visits))
-
-
-def purchase_row(product_id: str, times: Mapping[str, int]) -> PurchaseRow:
-    """An edge's lists and derived values from its facts; unknown times are last and not counted by any instant."""
-    if len(times) == 1:
-        ((receipt_id, at),) = times.items()
-        known = at if at != UNKNOWN_TIME else None
-        return PurchaseRow(product_id, [receipt_id], [at], known, known, 0.0)
-    ordered = sorted((at, receipt_id) for receipt_id, at in times.items())
-    timestamps = [at for at, _ in ordered]
-    first, last, average = derive(timestamps)
-    return PurchaseRow(product_id, [receipt_id for _, receipt_id in ordered], timestamps, first, last, average)
-
-
-def derive(timestamps: Sequence[int]) -> tuple[int | None, int | None, float]:
-    """First, last and average interval in days of ordered timestamps, by those that are known."""
-    known = len(timestamps)
-    while known and timestamps[known - 1] == UNKNOWN_TIME:
-        known -= 1
-    if not known:
-        return None, None, 0.0
-    first, last = timestamps[0], timestamps[known - 1]
-    return first, last, (last - first) / (known - 1) / MILLIS_PER_DAY if known > 1 else 0.0
-
-
-def likelihood(times: int) -> float:
-    """The share of purchases that another one followed."""
-    return (times - 1.0) / times
 
 
 def merge_user(stored: StoredUser, facts: UserFacts, categories: Mapping[str, str | None]) -> UserChanges:

@@ -31,7 +31,7 @@ PRODUCTS_AT_A_TIME: Final = 500
 MARKS_AT_A_TIME: Final = 500
 
 
-class PassLost(Exception):  # noqa: N818 - tells that another pass goes on instead
+class PassLost(Exception):
     """The lease ran out while this pass was walking; the marks it has not cleared are there for the next."""
 
 

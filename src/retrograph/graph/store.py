@@ -11,17 +11,15 @@ from typing import Protocol
 from retrograph.errors import RetrographError
 from retrograph.graph.model import (
     GraphIdentity,
-    GraphStats,
     Mark,
     SharedChanges,
     SharedKeys,
-    SharedRecord,
     StoredBatch,
     StoredShared,
     UserChanges,
-    UserRecord,
     Wanted,
 )
+from retrograph.graph.records import GraphStats, SharedRecord, UserRecord
 
 WRITE_TIMEOUT_SECONDS = 60.0
 """Every write transaction ends within this time, committed or not."""
@@ -36,7 +34,7 @@ class GraphDataError(RetrographError):
     """The graph refused the data of this transaction; repeating it would not help."""
 
 
-class StaleKnowledge(RetrographError):  # noqa: N818 - names what is so, like the others
+class StaleKnowledge(RetrographError):
     """A shared node that was known to exist does not: forget what is known, upsert it, repeat."""
 
 

@@ -2,7 +2,7 @@
 
 from retrograph.cli.rendering import plural, purchase_rows, stats_document, stats_rows, user_document
 from retrograph.facts import UNKNOWN_TIME, Loaded
-from retrograph.graph.model import CountRecord, GraphStats, PurchaseRecord, UserRecord, VisitRecord
+from retrograph.graph.records import CountRecord, GraphStats, PurchaseRecord, UserRecord, VisitRecord
 
 DAY = 86_400_000
 START = 1_483_228_800_000  # 2017-01-01

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrograph.facts import UNKNOWN_TIME, Loaded, UserFacts
-from retrograph.graph.merge import NeedsWhole, derive, join_user, merge_user, purchase_row, recount, wanted
+from retrograph.graph.derived import derive, purchase_row
+from retrograph.graph.merge import NeedsWhole, join_user, merge_user, recount, wanted
 from retrograph.graph.model import StoredPurchase, StoredUser, StoredVisit, UserChanges
 
 PRODUCTS = ("apple", "bread", "cheese")

@@ -12,21 +12,23 @@ from retrograph.facts import (
     RetailerFact,
     TextField,
 )
-from retrograph.graph.merge import derive, likelihood
+from retrograph.graph.derived import derive, likelihood
 from retrograph.graph.model import (
     CategoryChange,
-    CategoryRecord,
-    CountRecord,
     ProductChange,
-    ProductRecord,
-    PurchaseRecord,
     PurchaseRow,
     RetailerChange,
-    RetailerRecord,
     StoredPurchase,
     StoredUser,
     StoredVisit,
     UserChanges,
+)
+from retrograph.graph.records import (
+    CategoryRecord,
+    CountRecord,
+    ProductRecord,
+    PurchaseRecord,
+    RetailerRecord,
     UserRecord,
     VisitRecord,
 )

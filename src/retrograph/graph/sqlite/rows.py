@@ -13,22 +13,24 @@ from retrograph.facts import (
     RetailerFact,
     TextField,
 )
-from retrograph.graph.merge import derive, likelihood
+from retrograph.graph.derived import derive, likelihood
 from retrograph.graph.model import (
     CategoryChange,
-    CategoryRecord,
     ProductChange,
-    ProductRecord,
-    PurchaseRecord,
     PurchaseRow,
     RetailerChange,
-    RetailerRecord,
     StoredPurchase,
     StoredUser,
     StoredVisit,
+    VisitRow,
+)
+from retrograph.graph.records import (
+    CategoryRecord,
+    ProductRecord,
+    PurchaseRecord,
+    RetailerRecord,
     UserRecord,
     VisitRecord,
-    VisitRow,
 )
 from retrograph.graph.shared import path_of
 

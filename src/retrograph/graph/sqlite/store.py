@@ -15,15 +15,8 @@ from typing import Any, Final, TypeVar
 
 from retrograph.clock import Clock, SystemClock, to_millis
 from retrograph.errors import DependencyDown, IncompatibleGraph, NotFound
-from retrograph.graph.model import (
-    SCHEMA_VERSION,
-    CountRecord,
-    GraphIdentity,
-    GraphStats,
-    Mark,
-    SharedRecord,
-    UserRecord,
-)
+from retrograph.graph.model import SCHEMA_VERSION, GraphIdentity, Mark
+from retrograph.graph.records import CountRecord, GraphStats, SharedRecord, UserRecord
 from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import schema
 from retrograph.graph.sqlite import statements as sql
