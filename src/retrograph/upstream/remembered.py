@@ -58,7 +58,6 @@ class Remembered(Generic[V]):
         for key, value in values.items():
             if len(self._young) >= self._half_entries:
                 self._turn()
-            self._old.pop(key, None)
             self._young[key] = value
 
     def _grow_old(self) -> None:

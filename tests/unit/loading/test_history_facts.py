@@ -132,6 +132,7 @@ def test_a_cancelled_order_retracts_whatever_its_time(at: int, first_seen_at: in
 def test_a_pending_order_is_no_fact() -> None:
     facts = read(summaries=[listed("o", "PENDING", SINCE)], orders=[order("o", SINCE, "p", status="PENDING")]).facts
     assert facts == read().facts
+    assert read(summaries=[listed("", "PENDING", -1)]).refused == {}
 
 
 def test_the_order_in_full_wins_over_the_list() -> None:
@@ -169,8 +170,8 @@ def test_the_greatest_description_wins_and_an_empty_one_is_none() -> None:
     found = read(
         [
             receipt("r", SINCE, "p=Old", channel="A"),
-            receipt("s", SINCE + DAY, "p=Apple", channel="B"),
-            receipt("t", SINCE + DAY, "p=Banana", channel=" "),
+            receipt("s", SINCE + DAY, "p=Banana", channel="B"),
+            receipt("t", SINCE + DAY, "p=Apple", channel=" "),
             receipt("v", SINCE + 2 * DAY, "p= \n", channel=None),
         ]
     )

@@ -78,6 +78,8 @@ async def test_the_end_of_the_last_waiter_ends_the_call_and_a_newcomer_asks_anew
     first = asyncio.create_task(shared.get(["a"], no_turn))
     await settled()
     first.cancel()
+    await settled()
+    assert catalogue.ended == 1
     late = asyncio.create_task(shared.get(["a"], no_turn))
     await settled()
     catalogue.go.set()

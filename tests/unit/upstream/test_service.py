@@ -286,3 +286,7 @@ async def test_an_id_arrives_in_the_path_as_it_is(raw: str) -> None:
     assert request.raw_path == f"/v1/{segment(raw)}/x?q={segment(raw)}"
     assert request.query["q"] == raw
     assert "/" not in segment(raw)
+
+
+def test_no_id_is_a_step_up_the_path() -> None:
+    assert [segment(raw) for raw in ("..", ".", "a.b", "a/b")] == ["%2E%2E", "%2E", "a.b", "a%2Fb"]
