@@ -120,6 +120,8 @@ class _Copy:
         return copied
 
     async def finish(self, nodes: int, *, resumed: bool) -> CopyReport:
+        # Marks that wait in the source would make it differ from what its own facts say.
+        await recount_until_clear(self.source, self.clock)
         await recount_until_clear(self.target, self.clock)
         report = CopyReport(
             source=await digest(self.source), target=await digest(self.target), nodes=nodes, resumed=resumed
