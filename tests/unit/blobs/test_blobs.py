@@ -83,10 +83,17 @@ async def test_the_endpoint_may_come_from_the_environment(monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("credentials")
-@pytest.mark.parametrize(("status", "error"), [(404, NotFound), (403, ConfigurationError), (500, DependencyDown)])
-async def test_what_s3_refuses_is_told_in_our_words(status: int, error: type[RetrographError]) -> None:
+@pytest.mark.parametrize(
+    ("status", "error", "why"),
+    [
+        (404, NotFound, "there is no object s3://bucket/x"),
+        (403, ConfigurationError, "s3://bucket/x may not be read with these AWS credentials"),
+        (500, DependencyDown, "s3://bucket/x cannot be read"),
+    ],
+)
+async def test_what_s3_refuses_is_told_in_our_words(status: int, error: type[RetrographError], why: str) -> None:
     async with serving(Bucket(status).handle) as url:
-        with pytest.raises(error, match=r"s3://bucket/x"):
+        with pytest.raises(error, match=f"^{why}"):
             await whole(S3Objects(endpoint=url, retry_seconds=0.0), "s3://bucket/x")
 
 

@@ -97,6 +97,11 @@ async def test_what_is_no_list_is_refused_with_its_line(content: bytes, why: str
         await read(content, size=size)
 
 
+async def test_the_line_is_right_where_a_quoted_field_is_still_open() -> None:
+    with pytest.raises(UsageError, match=r"ids.txt, line 3: this is not UTF-8 text"):
+        await read(b'a,"x\ny\n\xff"\n', size=1)
+
+
 async def test_too_many_different_ids_are_refused_and_repeated_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_ids, "MAX_IDS", 3)
     assert (await read(b"a\nb\nc\na\nb\n")).count == 3
