@@ -37,7 +37,8 @@ class CommandLine:
         self._settings = settings
 
     def environment(self) -> Mapping[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RETROGRAPH_")}
+        ignored = ("RETROGRAPH_", "PYTHONDONTWRITEBYTECODE")  # imports are slow without compiled files
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ignored)}
         own = {f"RETROGRAPH_{name.upper()}": value for name, value in self._settings.items()}
         return {**kept, **own, "COLUMNS": "200"}
 

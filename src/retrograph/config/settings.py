@@ -193,8 +193,9 @@ class Settings(BaseSettings):
     )
     cache: CacheUrl = Field(
         default_factory=_cache_beside_store,
-        description="Answers of the product and category services, kept between runs: `sqlite:///FILE`. "
-        "Default: the store's file if it is one, else `sqlite:///retrograph.db`.",
+        description="What processes share and could do without: `sqlite:///FILE`. Default: the store's file if it is "
+        "one, else `sqlite:///retrograph.db`. Answers of the product and category services are no part of it: each "
+        "process remembers them in memory, for a day.",
     )
     environment: str = Field(
         default="local",

@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from retrograph.clock import Clock, SystemClock
 from retrograph.config import Settings
 from retrograph.errors import NotFound
 from retrograph.graph.store import GraphStore
-from retrograph.graph.writer import GraphWriter
+from retrograph.jobs.kind import Kind
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.store import JobStore
 from retrograph.service import Engine, Service
 from retrograph.store.schema import open_database
 from retrograph.wiring.graphs import build_graph, same_file
-from retrograph.wiring.purchases import Purchases, Target
-from retrograph.wiring.upstream import http_client
+
+if TYPE_CHECKING:
+    from retrograph.wiring.purchases import Target
 
 
 @asynccontextmanager
@@ -32,8 +34,7 @@ async def open_service(
         store = await _opened_store(stack, settings, create=starts)
         if graph and opened is None:
             opened = await _opened_graph(stack, settings, clock, migrate)
-        target = await _target(stack, settings, opened, clock) if opened else None
-        kind = Purchases(settings, target, clock)
+        kinds = await _kinds(stack, settings, opened, clock) if starts else {}
 
         async def graph_id() -> str:
             if opened is None:
@@ -41,7 +42,7 @@ async def open_service(
             return opened.identity.graph_id
 
         engine = Engine(lease_seconds=settings.jobs.lease_seconds, exclusive=settings.jobs.exclusive)
-        yield Service(store, {kind.name: kind}, graph_id, clock, engine)
+        yield Service(store, kinds, graph_id, clock, engine)
 
 
 async def _opened_graph(stack: AsyncExitStack, settings: Settings, clock: Clock, migrate: bool) -> GraphStore:
@@ -61,7 +62,19 @@ async def _opened_store(stack: AsyncExitStack, settings: Settings, *, create: bo
     return store
 
 
-async def _target(stack: AsyncExitStack, settings: Settings, graph: GraphStore, clock: Clock) -> Target:
+async def _kinds(stack: AsyncExitStack, settings: Settings, graph: GraphStore | None, clock: Clock) -> dict[str, Kind]:
+    """What can be started. Imported here, because the verbs that only look need none of it."""
+    from retrograph.wiring.purchases import Purchases
+
+    purchases = Purchases(settings, await _target(stack, settings, graph, clock) if graph else None, clock)
+    return {purchases.name: purchases}
+
+
+async def _target(stack: AsyncExitStack, settings: Settings, graph: GraphStore, clock: Clock) -> "Target":
+    from retrograph.graph.writer import GraphWriter
+    from retrograph.wiring.purchases import Target
+    from retrograph.wiring.upstream import http_client
+
     http = http_client(settings, clock)
     stack.push_async_callback(http.close)
     writer = await stack.enter_async_context(GraphWriter(graph, clock))
