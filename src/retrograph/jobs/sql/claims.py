@@ -120,7 +120,7 @@ def _run(wanted: Claim, epoch: int, now: int) -> dict[str, Any]:
 
 async def _extended(connection: AsyncConnection, wanted: Claim) -> dict[str, Any]:
     spec = replace((await read_job(connection, wanted.job_id)).spec, bound=wanted.bound)
-    return {"spec": spec_text(spec), "complete": False, "finishing": False}
+    return {"spec": spec_text(spec), "complete": False, "finishing": False, "total": None}
 
 
 async def _reset(connection: AsyncConnection, job_id: str, reset: Reset) -> dict[str, Any]:

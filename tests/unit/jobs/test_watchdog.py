@@ -1,0 +1,96 @@
+"""The watchdog: resumes what nobody asked to end, more and more patiently, and knows when to ask for a person."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from retrograph.clock import to_millis
+from retrograph.errors import DependencyDown, JobRefused
+from retrograph.jobs.job import Job, Spec
+from retrograph.jobs.state import JobState
+from retrograph.jobs.watchdog import Patience, Watchdog, rest_ms, verdict
+from tests.unit.jobs.engine import World
+
+MINUTE = 60_000
+PATIENCE = Patience()
+
+
+def paused(state: JobState = JobState.PAUSED, reason: str | None = "max-runtime", *, tries: int = 0) -> Job:
+    spec = Spec(as_of=0)
+    return Job(
+        job_id="j", graph_id="g", key="k", kind="purchases", state=state, reason=reason, spec=spec,
+        idle_tries=tries, paused_at=1_000,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", ["max-runtime", "consecutive-failures", "dependency-down"])
+def test_a_paused_job_rests_five_minutes_then_twice_as_long_up_to_an_hour(reason: str) -> None:
+    rests = [rest_ms(paused(reason=reason, tries=tries), PATIENCE) // MINUTE for tries in range(7)]
+    assert rests == [5, 10, 20, 40, 60, 60, 60]
+
+
+@pytest.mark.parametrize(("state", "reason"), [(JobState.INTERRUPTED, None), (JobState.PAUSED, "shutdown")])
+def test_one_whose_process_ended_is_resumed_at_once_but_not_in_a_loop(state: JobState, reason: str | None) -> None:
+    rests = [rest_ms(paused(state, reason, tries=tries), PATIENCE) // MINUTE for tries in range(6)]
+    assert rests == [0, 5, 10, 20, 40, 60]
+
+
+def test_ten_tries_without_progress_need_a_person() -> None:
+    assert verdict(paused(tries=9), 10**12, PATIENCE) == "resume"
+    assert verdict(paused(tries=10), 10**12, PATIENCE) == "attend"
+    assert verdict(replace(paused(tries=10), needs_attention=True), 10**12, PATIENCE) == "leave"
+
+
+def test_it_waits_to_the_millisecond() -> None:
+    assert verdict(paused(), 1_000 + 5 * MINUTE - 1, PATIENCE) == "wait"
+    assert verdict(paused(), 1_000 + 5 * MINUTE, PATIENCE) == "resume"
+
+
+@pytest.mark.parametrize("state", sorted(set(JobState) - {JobState.PAUSED, JobState.INTERRUPTED}))
+def test_what_an_operator_ended_or_a_process_holds_is_left_alone(state: JobState) -> None:
+    assert verdict(paused(state), 10**12, PATIENCE) == "leave"
+
+
+def test_a_dry_run_and_an_archived_job_are_left_alone() -> None:
+    assert verdict(replace(paused(), spec=Spec(as_of=0, dry_run=True)), 10**12, PATIENCE) == "leave"
+    assert verdict(replace(paused(), archived_at=5), 10**12, PATIENCE) == "leave"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path) as opened:
+        yield opened
+
+
+async def test_a_sweep_resumes_what_is_due_and_waits_for_what_is_refused(world: World) -> None:
+    world.load.script["user-1"] = DependencyDown("graph", "no answer")
+    left = await world.run()
+    asked: list[str] = []
+    refuse = True
+
+    async def resume(job: Job) -> None:
+        asked.append(job.key)
+        if refuse:
+            raise JobRefused("other-job-running", "another one runs")
+        answer = await world.service.resume(job.key, "watchdog", "due")
+        assert answer is not None
+        await world.service.run(answer, once=True)
+
+    async def graph() -> str:
+        return world.graph
+
+    dog = Watchdog(world.store, world.clock, graph, resume)
+    assert left.paused_at is not None
+    world.clock.advance((left.paused_at - to_millis(world.clock.now())) / 1000 + 299)
+    assert (await dog.sweep(), asked) == ([], [])
+    world.clock.advance(2)
+    assert (await dog.sweep(), asked) == ([], [left.key])
+    world.graph = "graph-2"
+    assert (await dog.sweep(), asked) == ([], [left.key])
+    world.graph, refuse = "graph-1", False
+    world.load.script.clear()
+    assert await dog.sweep() == [left.key]
+    assert (await world.service.show(left.key)).state is JobState.SUCCEEDED
+    assert await dog.sweep() == []
