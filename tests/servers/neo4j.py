@@ -1,6 +1,7 @@
 """Neo4j Community: the long-term release on Java 17, and the present one on Java 21 or newer, as published to Maven.
 
-Only `org.neo4j:neo4j` carries the whole server. TLS is offered beside plain Bolt on the same port.
+Only `org.neo4j:neo4j` carries the whole server. TLS is offered beside plain Bolt on the same port, with a certificate
+that an authority made for this server has signed.
 """
 
 import secrets
@@ -8,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+import trustme
 from neo4j import Driver, GraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
@@ -23,6 +25,10 @@ server.bolt.advertised_address={host}:{bolt}
 server.http.listen_address={host}:{http}
 server.memory.pagecache.size=256m
 dbms.usage_report.enabled=false
+server.bolt.tls_level=OPTIONAL
+dbms.ssl.policy.bolt.enabled=true
+dbms.ssl.policy.bolt.base_directory=certificates
+dbms.ssl.policy.bolt.client_auth=NONE
 """
 
 
@@ -63,6 +69,11 @@ class Neo4jServer(Server):
     def routing_uri(self) -> str:
         return f"neo4j://{HOST}:{self.port}"
 
+    @property
+    def authority(self) -> Path:
+        """The certificate of the authority that signed the server's: `bolt+s://` works for those who trust it."""
+        return self.folder / "certificates" / "authority.pem"
+
     def obtain(self) -> None:
         self._java()
         self._jars()
@@ -73,6 +84,7 @@ class Neo4jServer(Server):
         (self.folder / "lib").symlink_to(self._jars())
         text = CONFIGURATION.format(host=HOST, bolt=self.port, http=self._http_port)
         (self.folder / "conf" / "neo4j.conf").write_text(text)
+        self._make_certificate()
         admin = ["org.neo4j.cli.AdminTool", "dbms", "set-initial-password", self.password]
         subprocess.run(
             [self._java(), "-XX:TieredStopAtLevel=1", "-cp", f"{self._jars()}/*", *admin],
@@ -115,6 +127,15 @@ class Neo4jServer(Server):
             driver.execute_query("MATCH (n) DETACH DELETE n")
             if schema:
                 _drop_schema(driver)
+
+    def _make_certificate(self) -> None:
+        self.authority.parent.mkdir()
+        authority = trustme.CA()
+        certificate = authority.issue_cert(HOST, "localhost", key_type=trustme.KeyType.RSA)
+        authority.cert_pem.write_to_path(str(self.authority))
+        certificate.private_key_pem.write_to_path(str(self.authority.with_name("private.key")))
+        for link in certificate.cert_chain_pems:
+            link.write_to_path(str(self.authority.with_name("public.crt")), append=True)
 
     def _java(self) -> str:
         return find_java(self.title, self.release.oldest_java, self.release.newest_java)

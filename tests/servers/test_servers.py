@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from neo4j.exceptions import ConstraintError
+from neo4j import GraphDatabase, TrustCustomCAs
+from neo4j.exceptions import ConstraintError, ServiceUnavailable
 
 from tests.servers import downloads
 from tests.servers.downloads import Unavailable
@@ -73,6 +74,24 @@ def test_neo4j_is_empty_after_a_wipe(neo4j: Neo4jServer) -> None:
     with neo4j.driver() as driver:
         assert driver.execute_query("SHOW CONSTRAINTS").records == []
     assert count_nodes(neo4j) == 0
+
+
+@pytest.mark.parametrize("fixture", ["neo4j_lts", "neo4j_present"])
+@pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+def test_neo4j_speaks_tls_to_those_who_trust_its_authority(
+    fixture: str, scheme: str, request: pytest.FixtureRequest
+) -> None:
+    server: Neo4jServer = request.getfixturevalue(fixture).start()
+    trust = TrustCustomCAs(str(server.authority))
+    access = (server.user, server.password)
+    url = f"{scheme}://{server.uri.partition('://')[2]}"
+    with GraphDatabase.driver(url, auth=access, encrypted=True, trusted_certificates=trust) as driver:
+        driver.verify_connectivity()
+    with (
+        GraphDatabase.driver(url.replace("://", "+s://"), auth=access, connection_timeout=2) as driver,
+        pytest.raises(ServiceUnavailable),
+    ):
+        driver.verify_connectivity()
 
 
 def test_postgres_keeps_what_was_written_when_it_is_killed(postgres: PostgresServer, postgres_url: str) -> None:
