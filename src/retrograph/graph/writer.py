@@ -7,7 +7,7 @@ join is. Where it fails for one user's data, each is tried alone and only that u
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -31,6 +31,14 @@ MAX_USERS: Final = 50
 DEPENDENCY: Final = "graph"
 
 
+Permit = Callable[[], None]
+"""Raises where the caller may begin no further write, because its lease has ended."""
+
+
+def unconditionally() -> None:
+    """The permit of a caller that holds no lease."""
+
+
 def new_mark(now: int) -> str:
     """A mark that no other equals, beginning with the instant it was made."""
     return f"{iso(now)}#{uuid.uuid4().hex}"
@@ -42,7 +50,18 @@ class _Waiting:
 
     facts: Facts
     size: int
+    permit: Permit
     done: asyncio.Future[None]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is still to be written, now that a transaction is about to begin."""
+        if not self.done.done():
+            try:
+                self.permit()
+            except Exception as error:
+                self.done.set_exception(error)
+        return not self.done.done()
 
 
 class GraphWriter:
@@ -75,13 +94,14 @@ class GraphWriter:
         # The lanes end by themselves; the body's own error stays what it is, not a group of one.
         await self._group.__aexit__(None, None, None)
 
-    async def join(self, facts: Facts) -> None:
+    async def join(self, facts: Facts, permit: Permit = unconditionally) -> None:
         """Returns once the facts are committed. A user with more than 20,000 facts is split over transactions.
 
-        Raises WriteFailed if the graph refuses this user's data, DependencyDown if the graph does not answer.
+        `permit` is asked before each transaction begins, and what it raises comes out here. Raises WriteFailed if the
+        graph refuses this user's data, DependencyDown if the graph does not answer.
         """
         for part in split(facts):
-            waiting = _Waiting(part, part.user.size, asyncio.get_running_loop().create_future())
+            waiting = _Waiting(part, part.user.size, permit, asyncio.get_running_loop().create_future())
             self._queue.append(waiting)
             self._ready.set()
             await waiting.done
@@ -101,7 +121,7 @@ class GraphWriter:
         size = 0
         while self._queue and len(batch) < MAX_USERS and (not batch or size + self._queue[0].size <= MAX_FACTS):
             waiting = self._queue.popleft()
-            if not waiting.done.cancelled():
+            if waiting.wanted:
                 batch.append(waiting)
                 size += waiting.size
         if not self._queue and not self._closing:
@@ -110,7 +130,7 @@ class GraphWriter:
 
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
         try:
-            await self._write([waiting.facts for waiting in batch])
+            await repeated(self._graph, self._clock, lambda: self._write_once(batch))
         except GraphDataError as error:
             if len(batch) == 1:
                 _reject(batch, WriteFailed(f"the graph refused the data: {error}", dependency=DEPENDENCY))
@@ -128,13 +148,14 @@ class GraphWriter:
                 if not waiting.done.done():
                     waiting.done.set_result(None)
 
-    async def _write(self, batch: Sequence[Facts]) -> None:
-        await repeated(self._graph, self._clock, lambda: self._write_once(batch))
-
-    async def _write_once(self, batch: Sequence[Facts]) -> None:
-        await upsert_shared(self._graph, self._knowledge, join_shared(facts.shared for facts in batch), self._clock)
+    async def _write_once(self, batch: Sequence[_Waiting]) -> None:
+        """Each try leaves out whoever has gone or lost its permit since the last one."""
+        facts = [waiting.facts for waiting in batch if waiting.wanted]
+        if not facts:
+            return
+        await upsert_shared(self._graph, self._knowledge, join_shared(part.shared for part in facts), self._clock)
         try:
-            await write_users(self._graph, [facts.user for facts in batch], self._clock)
+            await write_users(self._graph, [part.user for part in facts], self._clock)
         except StaleKnowledge:
             self._knowledge.forget()
             raise
