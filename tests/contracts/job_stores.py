@@ -1,12 +1,12 @@
 """Every job store, behind one fixture, with a clock that tests set."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from retrograph.jobs.job import Counts, Job, Parameters, Spec
 from retrograph.jobs.sql_store import SqlJobStore
@@ -25,7 +25,7 @@ class DatabaseTime:
     def __init__(self) -> None:
         self.millis = 1_500_000_000_000
 
-    async def __call__(self, connection: AsyncConnection) -> int:
+    def __call__(self, connection: Connection) -> int:
         del connection
         return self.millis
 
@@ -51,16 +51,18 @@ class Stores:
         """How many leases last at this moment, by the database's own clock."""
         if self._onlooker is None:
             self._onlooker = await open_database(self.url)
-        async with self._onlooker.write() as connection:
-            now = await self._onlooker.now(connection)
-            lasting = select(func.count()).select_from(jobs).where(jobs.c.lease_until > now)
-            return int(await connection.scalar(lasting) or 0)
+        return await self._onlooker.write(partial(_lasting_leases, self._onlooker))
 
     async def close(self) -> None:
         for store in self._opened:
             await store.close()
         if self._onlooker is not None:
             await self._onlooker.close()
+
+
+def _lasting_leases(database: Database, connection: Connection) -> int:
+    lasting = select(func.count()).select_from(jobs).where(jobs.c.lease_until > database.now(connection))
+    return int(connection.scalar(lasting) or 0)
 
 
 @pytest.fixture(params=BACKENDS)

@@ -1,26 +1,15 @@
 """The job store on SQL: one transaction for each verb. The statements are in `jobs/sql/`, by what they are for."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
+from retrograph.jobs.queries import FailureQuery, FailureSummary, JobPage, JobQuery, Selection
 from retrograph.jobs.sql import checkpoints, claims, freezing, moves, operators, reading
 from retrograph.jobs.state import HELD
-from retrograph.jobs.store import (
-    Asked,
-    Checkpoint,
-    Claim,
-    ClaimAnswer,
-    Ending,
-    FailureQuery,
-    FailureSummary,
-    JobPage,
-    JobQuery,
-    Lease,
-    NewJob,
-    Selection,
-)
+from retrograph.jobs.store import Asked, Checkpoint, Claim, ClaimAnswer, Ending, Lease, NewJob
 from retrograph.store.engine import Database
 
 
@@ -31,128 +20,107 @@ class SqlJobStore:
         self._database = database
 
     async def ping(self) -> None:
-        async with self._database.read() as connection:
-            await connection.execute(text("SELECT 1"))
+        await self._database.read(_ping)
 
     async def close(self) -> None:
         await self._database.close()
 
     async def accept(self, job: NewJob, who: str) -> Job:
-        async with self._database.write() as connection:
-            return await operators.accept(self._database, connection, job, who)
+        return await self._database.write(partial(operators.accept, self._database, new=job, who=who))
 
     async def discard(self, job_id: str) -> None:
-        async with self._database.write() as connection:
-            await operators.discard(self._database, connection, job_id)
+        await self._database.write(partial(operators.discard, self._database, job_id=job_id))
 
     async def freeze(self, job_id: str, list_id: str, first: int, chunks: Sequence[tuple[int, bytes]]) -> None:
-        async with self._database.write() as connection:
-            await freezing.add_chunks(connection, job_id, list_id, first, chunks)
+        await self._database.write(
+            partial(freezing.add_chunks, job_id=job_id, list_id=list_id, first=first, packed=chunks)
+        )
 
     async def seal(self, job_id: str, list_id: str, ids: int) -> Job:
-        async with self._database.write() as connection:
-            return await operators.seal(self._database, connection, job_id, list_id, ids)
+        return await self._database.write(
+            partial(operators.seal, self._database, job_id=job_id, list_id=list_id, ids=ids)
+        )
 
     async def forget(self, list_id: str) -> None:
-        async with self._database.write() as connection:
-            await freezing.forget(connection, list_id)
+        await self._database.write(partial(freezing.forget, list_id=list_id))
 
     async def chunk(self, list_id: str, number: int) -> bytes | None:
-        async with self._database.read() as connection:
-            return await freezing.read_chunk(connection, list_id, number)
+        return await self._database.read(partial(freezing.read_chunk, list_id=list_id, number=number))
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
-        async with self._database.write() as connection:
-            return await claims.claim(self._database, connection, claim)
+        return await self._database.write(partial(claims.claim, self._database, wanted=claim))
 
     async def renew(self, lease: Lease, lease_ms: int) -> Asked | None:
-        async with self._database.write() as connection:
-            return await checkpoints.renew(self._database, connection, lease, lease_ms)
+        return await self._database.write(partial(checkpoints.renew, self._database, lease=lease, lease_ms=lease_ms))
 
     async def checkpoint(self, lease: Lease, checkpoint: Checkpoint, lease_ms: int) -> Asked | None:
-        async with self._database.write() as connection:
-            return await checkpoints.checkpoint(self._database, connection, lease, checkpoint, lease_ms)
+        return await self._database.write(
+            partial(checkpoints.checkpoint, self._database, lease=lease, wanted=checkpoint, lease_ms=lease_ms)
+        )
 
     async def end(self, lease: Lease, checkpoint: Checkpoint, ending: Ending) -> Job:
-        async with self._database.write() as connection:
-            await checkpoints.end(self._database, connection, lease, checkpoint, ending)
-        return await self.get(lease.job_id)
+        return await self._database.write(
+            partial(checkpoints.end, self._database, lease=lease, wanted=checkpoint, ending=ending)
+        )
 
     async def bury(self) -> Sequence[Job]:
-        async with self._database.read() as connection:
-            dead = await reading.expired(connection, await self._database.now(connection))
-        return [job for job_id in dead if (job := await self._bury(job_id)).state not in HELD]
-
-    async def _bury(self, job_id: str) -> Job:
-        async with self._database.write() as connection:
-            row, now = await moves.locked_now(self._database, connection, job_id)
-            await moves.bury_one(connection, row, now)
-            return await moves.read_job(connection, job_id)
+        dead = await self._database.read(partial(reading.expired, self._database))
+        buried = [await self._database.write(partial(moves.bury, self._database, job_id=job_id)) for job_id in dead]
+        return [job for job in buried if job.state not in HELD]
 
     async def stop(self, job_id: str, who: str, why: str) -> Job:
-        async with self._database.write() as connection:
-            return await operators.stop(self._database, connection, job_id, who, why)
+        return await self._database.write(partial(operators.stop, self._database, job_id=job_id, who=who, why=why))
 
     async def cancel(self, job_id: str, who: str, why: str) -> Job:
-        async with self._database.write() as connection:
-            return await operators.cancel(self._database, connection, job_id, who, why)
+        return await self._database.write(partial(operators.cancel, self._database, job_id=job_id, who=who, why=why))
 
     async def fail(self, job_id: str, who: str, message: str) -> Job:
-        async with self._database.write() as connection:
-            return await operators.fail(self._database, connection, job_id, who, message)
+        return await self._database.write(
+            partial(operators.fail, self._database, job_id=job_id, who=who, message=message)
+        )
 
     async def archive(self, job_id: str, who: str) -> Job:
-        async with self._database.write() as connection:
-            return await operators.archive(self._database, connection, job_id, who)
+        return await self._database.write(partial(operators.archive, self._database, job_id=job_id, who=who))
 
     async def attend(self, job_id: str) -> Job:
-        async with self._database.write() as connection:
-            return await operators.attend(self._database, connection, job_id)
+        return await self._database.write(partial(operators.attend, self._database, job_id=job_id))
 
     async def note(self, job_id: str, who: str, what: str, why: str | None = None) -> None:
-        async with self._database.write() as connection:
-            await operators.note(self._database, connection, job_id, who, what, why)
+        await self._database.write(partial(operators.note, self._database, job_id=job_id, who=who, what=what, why=why))
 
     async def find(self, graph_id: str, key: str) -> Job | None:
-        async with self._database.read() as connection:
-            return await reading.find(connection, graph_id, key)
+        return await self._database.read(partial(reading.find, graph_id=graph_id, key=key))
 
     async def get(self, job_id: str) -> Job:
-        async with self._database.read() as connection:
-            return await moves.read_job(connection, job_id)
+        return await self._database.read(partial(moves.read_job, job_id=job_id))
 
     async def named(self, key: str) -> Sequence[Job]:
-        async with self._database.read() as connection:
-            return await reading.named(connection, key)
+        return await self._database.read(partial(reading.named, key=key))
 
     async def page(self, query: JobQuery) -> JobPage:
-        async with self._database.read() as connection:
-            return await reading.page(connection, query)
+        return await self._database.read(partial(reading.page, query=query))
 
     async def resumable(self) -> Sequence[Job]:
-        async with self._database.read() as connection:
-            return await reading.resumable(connection)
+        return await self._database.read(reading.resumable)
 
     async def failures(self, job_id: str, query: FailureQuery) -> Sequence[Failure]:
-        async with self._database.read() as connection:
-            return await reading.list_failures(connection, job_id, query)
+        return await self._database.read(partial(reading.list_failures, job_id=job_id, query=query))
 
     async def count_failures(self, job_id: str, selection: Selection) -> int:
-        async with self._database.read() as connection:
-            return await reading.count_failures(connection, job_id, selection)
+        return await self._database.read(partial(reading.count_failures, job_id=job_id, selection=selection))
 
     async def failure_summary(self, job_id: str) -> FailureSummary:
-        async with self._database.read() as connection:
-            return await reading.failure_summary(connection, job_id)
+        return await self._database.read(partial(reading.failure_summary, job_id=job_id))
 
     async def log(self, job_id: str, after: int = 0, limit: int = 500) -> Sequence[LogEvent]:
-        async with self._database.read() as connection:
-            return await reading.log(connection, job_id, after, limit)
+        return await self._database.read(partial(reading.log, job_id=job_id, after=after, limit=limit))
 
     async def runs(self, job_id: str, limit: int = 50) -> Sequence[Run]:
-        async with self._database.read() as connection:
-            return await reading.list_runs(connection, job_id, limit)
+        return await self._database.read(partial(reading.list_runs, job_id=job_id, limit=limit))
 
     async def samples(self, job_id: str, since: int) -> Sequence[Sample]:
-        async with self._database.read() as connection:
-            return await reading.list_samples(connection, job_id, since)
+        return await self._database.read(partial(reading.list_samples, job_id=job_id, since=since))
+
+
+def _ping(connection: Connection) -> None:
+    connection.execute(text("SELECT 1"))

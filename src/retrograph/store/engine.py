@@ -1,25 +1,32 @@
-"""One database behind every table of the store: how it is opened, how transactions begin, and what time it is there."""
+"""One database behind every table of the store: how it is opened, how transactions begin, and what time it is there.
+
+A transaction is a plain function of a connection. On SQLite it runs whole in a thread: the file's only write lock is
+held for a millisecond, and not while an event loop is busy with something else. On PostgreSQL the same function
+runs on the event loop.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import URL, Connection, Table, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from retrograph.errors import ConfigurationError, MissingExtra
 from retrograph.store.errors import translated
+
+T = TypeVar("T")
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for another one's lock: well under a lease."""
 
 Synchronous: TypeAlias = Literal["NORMAL", "FULL"]
-DatabaseClock: TypeAlias = Callable[[AsyncConnection], Awaitable[int]]
+DatabaseClock: TypeAlias = Callable[[Connection], int]
 
 # `now` in SQLite is the machine's clock and constant within one statement. PostgreSQL's now() is the beginning of the
 # transaction: whoever waited for a lock would decide about a lease with a time before the wait.
@@ -27,68 +34,107 @@ _SQLITE_NOW: Final = text("SELECT CAST(ROUND((julianday('now') - 2440587.5) * 86
 _POSTGRES_NOW: Final = text("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint")
 
 
-class Database:
-    """Connections to one SQLite file or PostgreSQL database. `now` can be replaced, so that tests decide the time."""
+class _Backend(Protocol):
+    """Runs transactions."""
 
-    def __init__(self, engine: AsyncEngine, where: str, now: DatabaseClock | None = None) -> None:
-        self._engine = engine
+    async def run(self, work: Callable[[Connection], T], *, reads: bool) -> T: ...
+
+    async def close(self) -> None: ...
+
+
+class Database:
+    """One SQLite file or PostgreSQL database. `now` can be replaced, so that tests decide the time."""
+
+    def __init__(self, backend: _Backend, where: str, *, embedded: bool, now: DatabaseClock | None = None) -> None:
+        self._backend = backend
+        self._now = now or (_sqlite_clock if embedded else _postgres_clock)
         self.where = where
         """Its address without secrets, for messages."""
-        self._embedded = engine.dialect.name == "sqlite"
-        self._now = now or self._own_clock
-        self._writer = asyncio.Lock()
-
-    @property
-    def embedded(self) -> bool:
+        self.embedded = embedded
         """Whether it is a file of this machine."""
-        return self._embedded
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that may write; on SQLite it holds the write lock from its beginning."""
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """A transaction that may write; on SQLite it holds the write lock from its beginning.
+
+        Where the caller is cancelled meanwhile, it may have been committed or not.
+        """
         with translated(self.where):
-            async with self._turn(), self._engine.connect() as connection, connection.begin():
-                yield connection
+            return await self._backend.run(work, reads=False)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """A transaction that only reads."""
         with translated(self.where):
-            async with self._engine.connect() as connection:
-                reading = await connection.execution_options(retrograph_reads=True)
-                async with reading.begin():
-                    yield reading
+            return await self._backend.run(work, reads=True)
 
-    async def now(self, connection: AsyncConnection) -> int:
+    def now(self, connection: Connection) -> int:
         """The database's clock in milliseconds: on PostgreSQL the server's, on SQLite the machine's.
 
         Ask after the lock is held: a moment before it may be long ago.
         """
-        return await self._now(connection)
+        return self._now(connection)
 
     def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
         """An INSERT that knows ON CONFLICT."""
-        return sqlite.insert(table) if self._embedded else postgresql.insert(table)
+        return sqlite.insert(table) if self.embedded else postgresql.insert(table)
 
     async def close(self) -> None:
         """Gives back every connection."""
-        await self._engine.dispose()
-
-    def _turn(self) -> AbstractAsyncContextManager[Any]:
-        # SQLite has one writer: within a process a queue is fairer and quicker than its polling for the lock.
-        return self._writer if self._embedded else nullcontext()
-
-    async def _own_clock(self, connection: AsyncConnection) -> int:
-        found = await connection.scalar(_SQLITE_NOW if self._embedded else _POSTGRES_NOW)
-        return int(found)
+        await self._backend.close()
 
 
 def connect(url: str, *, synchronous: Synchronous = "FULL", now: DatabaseClock | None = None) -> Database:
     """A database that is not migrated yet; see `schema.open_database`. Raises ConfigurationError, MissingExtra."""
     parsed = _parsed(url)
-    where = parsed.database or "" if parsed.drivername == "sqlite" else parsed.render_as_string(hide_password=True)
-    engine = _sqlite_engine(parsed, synchronous) if parsed.drivername == "sqlite" else _postgres_engine(parsed)
-    return Database(engine, where, now)
+    if parsed.drivername == "sqlite":
+        return Database(_Embedded(_sqlite_engine(parsed, synchronous)), parsed.database or "", embedded=True, now=now)
+    where = parsed.render_as_string(hide_password=True)
+    return Database(_Server(_postgres_engine(parsed)), where, embedded=False, now=now)
+
+
+class _Embedded:
+    """SQLite in threads: one that writes, because there can be only one writer, and one that reads beside it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(retrograph_reads=True)
+        self._threads = {reads: ThreadPoolExecutor(1, thread_name_prefix="store") for reads in (False, True)}
+
+    async def run(self, work: Callable[[Connection], T], *, reads: bool) -> T:
+        engine = self._reading if reads else self._engine
+
+        def transaction() -> T:
+            with engine.begin() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads[reads], transaction)
+
+    async def close(self) -> None:
+        for thread in self._threads.values():
+            await asyncio.to_thread(thread.shutdown)
+        self._engine.dispose()
+
+
+class _Server:
+    """PostgreSQL on the event loop."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def run(self, work: Callable[[Connection], T], *, reads: bool) -> T:
+        del reads
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _sqlite_clock(connection: Connection) -> int:
+    return int(connection.scalar(_SQLITE_NOW))
+
+
+def _postgres_clock(connection: Connection) -> int:
+    return int(connection.scalar(_POSTGRES_NOW))
 
 
 def _parsed(url: str) -> URL:
@@ -101,20 +147,15 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _sqlite_engine(url: URL, synchronous: Synchronous) -> AsyncEngine:
+def _sqlite_engine(url: URL, synchronous: Synchronous) -> Engine:
     if not url.database or url.database == ":memory:":
         raise ConfigurationError("the job store needs a file: sqlite:///FILE")
     folder = Path(url.database).absolute().parent
     if not folder.is_dir():
         raise ConfigurationError(f"the job store {url.database} cannot be created: there is no folder {folder}")
-    engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"),
-        connect_args={"timeout": BUSY_SECONDS},
-        pool_size=4,
-        max_overflow=4,
-    )
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say, below
         cursor = connection.cursor()
@@ -123,7 +164,7 @@ def _sqlite_engine(url: URL, synchronous: Synchronous) -> AsyncEngine:
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         reads = connection.get_execution_options().get("retrograph_reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
@@ -136,14 +177,12 @@ def _postgres_engine(url: URL) -> AsyncEngine:
         raise MissingExtra("postgresql", "postgres")
     # A process that is frozen inside a transaction holds its locks, and would commit when it wakes: the server ends
     # such a transaction well before the lease, which it might have renewed, can be judged by anybody else.
-    limits = (
-        f"-c idle_in_transaction_session_timeout={int(BUSY_SECONDS * 1000)} -c lock_timeout={int(BUSY_SECONDS * 1000)}"
-    )
+    patience = int(BUSY_SECONDS * 1000)
     return create_async_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={
             "connect_timeout": 5,
-            "options": limits,
+            "options": f"-c idle_in_transaction_session_timeout={patience} -c lock_timeout={patience}",
             "application_name": "retrograph",
             "keepalives_idle": 10,
             "keepalives_interval": 5,

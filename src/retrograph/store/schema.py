@@ -3,11 +3,11 @@
 The usual case, a database that is up to date, costs one query and does not load Alembic.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from retrograph.errors import ConfigurationError
 from retrograph.store.engine import Database, DatabaseClock, Synchronous, connect
@@ -38,21 +38,18 @@ async def open_database(url: str, *, synchronous: Synchronous = "FULL", now: Dat
 
 async def migrate(database: Database) -> None:
     """Upgrades where needed. A version that this one does not know is refused."""
-    async with database.read() as connection:
-        version = await connection.run_sync(_version)
-    if version == HEAD:
-        return
-    async with database.write() as connection:
-        await _lock(database, connection)
-        version = await connection.run_sync(_version)
-        _refuse_newer(version, database)
-        await connection.run_sync(_upgrade)
+    if await database.read(_version) != HEAD:
+        await database.write(partial(_migrate, database))
 
 
-async def _lock(database: Database, connection: AsyncConnection) -> None:
-    # SQLite's transaction holds the write lock already.
+def _migrate(database: Database, connection: Connection) -> None:
+    # Under the lock, a second process finds the work done. SQLite's transaction holds its write lock already.
     if not database.embedded:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    version = _version(connection)
+    _refuse_newer(version, database)
+    if version != HEAD:
+        _upgrade(connection)
 
 
 def _version(connection: Connection) -> str | None:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from retrograph.clock import MILLIS_PER_DAY
 from retrograph.errors import LeaseLost
-from retrograph.jobs.job import Sample
-from retrograph.jobs.sql.moves import ENGINE, end_run, lease_holds, locked_now, move
+from retrograph.jobs.job import Job, Sample
+from retrograph.jobs.sql.moves import ENGINE, end_run, lease_holds, locked_now, move, read_job
 from retrograph.jobs.sql.rows import packed, summed
 from retrograph.jobs.state import HELD, JobState, settle
 from retrograph.jobs.store import Asked, Checkpoint, Ending, FailedItem, Lease
@@ -20,39 +19,37 @@ from retrograph.store.tables import failures, jobs, runs, samples
 _IN_LIST = 500
 
 
-async def renew(database: Database, connection: AsyncConnection, lease: Lease, lease_ms: int) -> Asked | None:
+def renew(database: Database, connection: Connection, lease: Lease, lease_ms: int) -> Asked | None:
     """See `JobStore.renew`."""
-    row, now = await _held(database, connection, lease)
-    await _update(connection, lease, heartbeat_at=now, lease_until=now + lease_ms)
-    await _still_held(database, connection, row)
+    row, now = _held(database, connection, lease)
+    _update(connection, lease, heartbeat_at=now, lease_until=now + lease_ms)
+    _still_held(database, connection, row)
     return _asked(row)
 
 
-async def checkpoint(
-    database: Database, connection: AsyncConnection, lease: Lease, wanted: Checkpoint, lease_ms: int
+def checkpoint(
+    database: Database, connection: Connection, lease: Lease, wanted: Checkpoint, lease_ms: int
 ) -> Asked | None:
     """See `JobStore.checkpoint`."""
-    row, now = await _held(database, connection, lease)
+    row, now = _held(database, connection, lease)
     if row["checkpoints"] < wanted.number:
-        values = await _apply(connection, row, now, wanted)
-        await _update(connection, lease, heartbeat_at=now, lease_until=now + lease_ms, updated_at=now, **values)
-    await _still_held(database, connection, row)
+        values = _apply(connection, row, now, wanted)
+        _update(connection, lease, heartbeat_at=now, lease_until=now + lease_ms, updated_at=now, **values)
+    _still_held(database, connection, row)
     return _asked(row)
 
 
-async def end(
-    database: Database, connection: AsyncConnection, lease: Lease, wanted: Checkpoint, ending: Ending
-) -> None:
+def end(database: Database, connection: Connection, lease: Lease, wanted: Checkpoint, ending: Ending) -> Job:
     """See `JobStore.end`."""
-    row, now = await locked_now(database, connection, lease.job_id)
+    row, now = locked_now(database, connection, lease.job_id)
     if row["epoch"] == lease.epoch and row["holder"] is None and row["checkpoints"] == wanted.number:
-        return  # it was written before, and only the answer was lost
+        return read_job(connection, lease.job_id)  # it was written before, and only the answer was lost
     _check(row, lease, now)
-    values = await _apply(connection, row, now, wanted)
+    values = _apply(connection, row, now, wanted)
     if ending.state is JobState.STOPPED and row["state"] == JobState.RUNNING:
         # Nobody asked: the run did what it was started for, and must not come back by itself.
-        await move(connection, row, JobState.STOPPING, now, who=ENGINE, what="stop", why=ending.message)
-        row, now = await locked_now(database, connection, lease.job_id)
+        move(connection, row, JobState.STOPPING, now, who=ENGINE, what="stop", why=ending.message)
+        row, now = locked_now(database, connection, lease.job_id)
     target = settle(JobState(row["state"]), ending.state)
     reason = ending.reason if target is ending.state else None
     values |= {
@@ -66,13 +63,14 @@ async def end(
     if target is JobState.SUCCEEDED:
         values |= {"complete": True, "finishing": False, "retry_cursor": None, "retry_last": None}
     why = ": ".join(part for part in (reason, ending.message) if part) or None
-    await move(connection, row, target, now, who=ENGINE, what=target.value, why=why, **values)
-    await end_run(connection, row, now, target, reason)
-    await _still_held(database, connection, row)
+    move(connection, row, target, now, who=ENGINE, what=target.value, why=why, **values)
+    end_run(connection, row, now, target, reason)
+    _still_held(database, connection, row)
+    return read_job(connection, lease.job_id)
 
 
-async def _held(database: Database, connection: AsyncConnection, lease: Lease) -> tuple[RowMapping, int]:
-    row, now = await locked_now(database, connection, lease.job_id)
+def _held(database: Database, connection: Connection, lease: Lease) -> tuple[RowMapping, int]:
+    row, now = locked_now(database, connection, lease.job_id)
     _check(row, lease, now)
     return row, now
 
@@ -83,10 +81,10 @@ def _check(row: RowMapping, lease: Lease, now: int) -> None:
         raise LeaseLost(f"this process no longer holds job {row['key']}: its lease ran out or was taken over")
 
 
-async def _still_held(database: Database, connection: AsyncConnection, row: RowMapping) -> None:
+def _still_held(database: Database, connection: Connection, row: RowMapping) -> None:
     # A process frozen since the lease was judged would commit when it wakes. SQLite cannot end its transaction, so
     # the time is read again as the last thing before the commit. PostgreSQL ends an idle transaction by itself.
-    if await database.now(connection) >= row["lease_until"]:
+    if database.now(connection) >= row["lease_until"]:
         raise LeaseLost(f"this process no longer holds job {row['key']}: its lease ran out while it wrote")
 
 
@@ -95,23 +93,23 @@ def _asked(row: RowMapping) -> Asked | None:
     return asked.get(row["state"])
 
 
-async def _update(connection: AsyncConnection, lease: Lease, **values: Any) -> None:
-    await connection.execute(update(jobs).where(jobs.c.job_id == lease.job_id).values(**values))
+def _update(connection: Connection, lease: Lease, **values: Any) -> None:
+    connection.execute(update(jobs).where(jobs.c.job_id == lease.job_id).values(**values))
 
 
-async def _apply(connection: AsyncConnection, row: RowMapping, now: int, wanted: Checkpoint) -> dict[str, Any]:
+def _apply(connection: Connection, row: RowMapping, now: int, wanted: Checkpoint) -> dict[str, Any]:
     """Writes what lies beside the job's row, and answers what changes in it."""
-    numbered, failed = await _add_failures(connection, row, wanted.failures)
-    resolved = await _resolve(connection, row["job_id"], wanted.resolved, now)
+    numbered, failed = _add_failures(connection, row, wanted.failures)
+    resolved = _resolve(connection, row["job_id"], wanted.resolved, now)
     added, retry = wanted.added, wanted.retry
     counts = {
         "processed": row["processed"] + added.processed,
         "failed": max(0, row["failed"] + failed - resolved),
         "skipped": row["skipped"] + added.skipped,
     }
-    await _count_run(connection, row, {name: counts[name] - row[name] for name in counts})
+    _count_run(connection, row, {name: counts[name] - row[name] for name in counts})
     if wanted.sample is not None:
-        await _sample(connection, row["job_id"], wanted.sample)
+        _sample(connection, row["job_id"], wanted.sample)
     return {
         **counts,
         "checkpoints": wanted.number,
@@ -133,28 +131,28 @@ async def _apply(connection: AsyncConnection, row: RowMapping, now: int, wanted:
     }
 
 
-async def _add_failures(connection: AsyncConnection, row: RowMapping, failed: Sequence[FailedItem]) -> tuple[int, int]:
+def _add_failures(connection: Connection, row: RowMapping, failed: Sequence[FailedItem]) -> tuple[int, int]:
     """Answers the last number given and how many items are failed now that were not before."""
     numbered, added, job_id = row["failures_numbered"], 0, row["job_id"]
     for some in _portions(list({failure.item: failure for failure in failed}.values())):
-        known = await _known(connection, job_id, [failure.item for failure in some])
+        known = _known(connection, job_id, [failure.item for failure in some])
         new = [failure for failure in some if failure.item not in known]
         if new:
-            await connection.execute(
+            connection.execute(
                 insert(failures), [_new(job_id, number, failure) for number, failure in enumerate(new, numbered + 1)]
             )
         for failure in some:
             if failure.item in known:
-                await _again(connection, job_id, failure)
+                _again(connection, job_id, failure)
         numbered += len(new)
         added += len(new) + sum(known.get(failure.item, False) for failure in some)
     return numbered, added
 
 
-async def _known(connection: AsyncConnection, job_id: str, items: Sequence[str]) -> dict[str, bool]:
+def _known(connection: Connection, job_id: str, items: Sequence[str]) -> dict[str, bool]:
     """Items that failed before, and whether they were resolved since."""
     wanted = select(failures.c.item, failures.c.resolved_at)
-    found = await connection.execute(wanted.where(failures.c.job_id == job_id, failures.c.item.in_(items)))
+    found = connection.execute(wanted.where(failures.c.job_id == job_id, failures.c.item.in_(items)))
     return {item: resolved_at is not None for item, resolved_at in found}
 
 
@@ -171,9 +169,9 @@ def _new(job_id: str, number: int, failure: FailedItem) -> dict[str, Any]:
     }
 
 
-async def _again(connection: AsyncConnection, job_id: str, failure: FailedItem) -> None:
+def _again(connection: Connection, job_id: str, failure: FailedItem) -> None:
     mine = (failures.c.job_id == job_id) & (failures.c.item == failure.item)
-    await connection.execute(
+    connection.execute(
         update(failures)
         .where(mine)
         .values(
@@ -186,11 +184,11 @@ async def _again(connection: AsyncConnection, job_id: str, failure: FailedItem) 
     )
 
 
-async def _resolve(connection: AsyncConnection, job_id: str, items: Sequence[str], now: int) -> int:
+def _resolve(connection: Connection, job_id: str, items: Sequence[str], now: int) -> int:
     resolved = 0
     for some in _portions(items):
         mine = (failures.c.job_id == job_id) & failures.c.item.in_(some) & failures.c.resolved_at.is_(None)
-        result = await connection.execute(update(failures).where(mine).values(resolved_at=now, selected=False))
+        result = connection.execute(update(failures).where(mine).values(resolved_at=now, selected=False))
         resolved += result.rowcount
     return resolved
 
@@ -199,18 +197,16 @@ def _portions(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (values[at : at + _IN_LIST] for at in range(0, len(values), _IN_LIST))
 
 
-async def _count_run(connection: AsyncConnection, row: RowMapping, added: dict[str, int]) -> None:
+def _count_run(connection: Connection, row: RowMapping, added: dict[str, int]) -> None:
     if any(added.values()):
         mine = (runs.c.job_id == row["job_id"]) & (runs.c.number == row["epoch"])
-        await connection.execute(
+        connection.execute(
             update(runs).where(mine).values({name: runs.c[name] + count for name, count in added.items()})
         )
 
 
-async def _sample(connection: AsyncConnection, job_id: str, sample: Sample) -> None:
+def _sample(connection: Connection, job_id: str, sample: Sample) -> None:
     mine = samples.c.job_id == job_id
-    await connection.execute(delete(samples).where(mine, samples.c.at.in_((sample.at,))))
-    await connection.execute(delete(samples).where(mine, samples.c.at < sample.at - MILLIS_PER_DAY))
-    await connection.execute(
-        insert(samples).values(job_id=job_id, at=sample.at, rate=sample.rate, scanned=sample.scanned)
-    )
+    connection.execute(delete(samples).where(mine, samples.c.at.in_((sample.at,))))
+    connection.execute(delete(samples).where(mine, samples.c.at < sample.at - MILLIS_PER_DAY))
+    connection.execute(insert(samples).values(job_id=job_id, at=sample.at, rate=sample.rate, scanned=sample.scanned))

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from retrograph.jobs.sql.freezing import adopt
 from retrograph.jobs.sql.moves import bury_one, lease_holds, locked_now, move, read_job
@@ -18,51 +17,51 @@ from retrograph.store.tables import failures, jobs, lanes, runs
 _IN_LIST = 500
 
 
-async def claim(database: Database, connection: AsyncConnection, wanted: Claim) -> ClaimAnswer:
+def claim(database: Database, connection: Connection, wanted: Claim) -> ClaimAnswer:
     """See `JobStore.claim`."""
-    rival = await _rival(database, connection, wanted)
+    rival = _rival(database, connection, wanted)
     if rival is not None:
-        return Held(job=await read_job(connection, rival))
-    row, now = await locked_now(database, connection, wanted.job_id)
+        return Held(job=read_job(connection, rival))
+    row, now = locked_now(database, connection, wanted.job_id)
     if lease_holds(row, now):
-        return Held(job=await read_job(connection, wanted.job_id))
-    await bury_one(connection, row, now)
-    row, now = await locked_now(database, connection, wanted.job_id)
+        return Held(job=read_job(connection, wanted.job_id))
+    bury_one(connection, row, now)
+    row, now = locked_now(database, connection, wanted.job_id)
     state = JobState(row["state"])
     reset = wanted.reset is not None
     if state not in wanted.origins or not (row["whole"] or reset) or not may(state, JobState.RUNNING, reset=reset):
-        return NotClaimable(job=await read_job(connection, wanted.job_id))
-    return await _take(connection, row, now, wanted)
+        return NotClaimable(job=read_job(connection, wanted.job_id))
+    return _take(connection, row, now, wanted)
 
 
-async def _rival(database: Database, connection: AsyncConnection, wanted: Claim) -> str | None:
+def _rival(database: Database, connection: Connection, wanted: Claim) -> str | None:
     """The other job of the lane that holds a lease; those that have lost theirs are buried."""
     if wanted.lane is None:
         return None
     # Claims of one lane take turns at this row; whoever holds it may lock several jobs without a deadlock.
-    await connection.execute(database.insert(lanes).values(lane=wanted.lane).on_conflict_do_nothing())
-    await connection.execute(select(lanes).where(lanes.c.lane == wanted.lane).with_for_update())
+    connection.execute(database.insert(lanes).values(lane=wanted.lane).on_conflict_do_nothing())
+    connection.execute(select(lanes).where(lanes.c.lane == wanted.lane).with_for_update())
     # Each rival's row is locked before its lease is judged: a renewal under way would otherwise come to life again.
     held = (jobs.c.kind == wanted.lane) & jobs.c.holder.is_not(None) & (jobs.c.job_id != wanted.job_id)
-    for job_id in (await connection.scalars(select(jobs.c.job_id).where(held).order_by(jobs.c.job_id))).all():
-        row, now = await locked_now(database, connection, job_id)
+    for job_id in (connection.scalars(select(jobs.c.job_id).where(held).order_by(jobs.c.job_id))).all():
+        row, now = locked_now(database, connection, job_id)
         if lease_holds(row, now):
             return str(job_id)
-        await bury_one(connection, row, now)
+        bury_one(connection, row, now)
     return None
 
 
-async def _take(connection: AsyncConnection, row: RowMapping, now: int, wanted: Claim) -> Claimed:
+def _take(connection: Connection, row: RowMapping, now: int, wanted: Claim) -> Claimed:
     epoch = row["epoch"] + 1
     values = _held(row, now, wanted, epoch)
     if wanted.bound is not None:
-        values |= await _extended(connection, wanted)
+        values |= _extended(connection, wanted)
     if wanted.reset is not None:
-        values |= await _reset(connection, wanted.job_id, wanted.reset)
+        values |= _reset(connection, wanted.job_id, wanted.reset)
     if wanted.retry is not None:
-        values |= await _begin_retry(connection, wanted.job_id, wanted.retry)
+        values |= _begin_retry(connection, wanted.job_id, wanted.retry)
     what = "reset" if wanted.reset else "started" if row["epoch"] == 0 else "resumed"
-    await move(
+    move(
         connection,
         row,
         JobState.RUNNING,
@@ -73,20 +72,20 @@ async def _take(connection: AsyncConnection, row: RowMapping, now: int, wanted: 
         reset=wanted.reset is not None,
         **values,
     )
-    await connection.execute(insert(runs).values(_run(wanted, epoch, now)))
-    after = await locked_row(connection, wanted.job_id)
+    connection.execute(insert(runs).values(_run(wanted, epoch, now)))
+    after = locked_row(connection, wanted.job_id)
     return Claimed(
         lease=Lease(job_id=wanted.job_id, epoch=epoch, holder=wanted.holder),
-        job=await read_job(connection, wanted.job_id),
+        job=read_job(connection, wanted.job_id),
         done_above=unpacked(after["done_above"]),
         retried_above=unpacked(after["retried_above"]),
     )
 
 
-async def locked_row(connection: AsyncConnection, job_id: str) -> RowMapping:
+def locked_row(connection: Connection, job_id: str) -> RowMapping:
     """The long columns, which `read_job` leaves out."""
     columns = select(jobs.c.done_above, jobs.c.retried_above).where(jobs.c.job_id == job_id)
-    return (await connection.execute(columns)).mappings().one()
+    return (connection.execute(columns)).mappings().one()
 
 
 def _held(row: RowMapping, now: int, wanted: Claim, epoch: int) -> dict[str, Any]:
@@ -118,15 +117,15 @@ def _run(wanted: Claim, epoch: int, now: int) -> dict[str, Any]:
     }
 
 
-async def _extended(connection: AsyncConnection, wanted: Claim) -> dict[str, Any]:
-    spec = replace((await read_job(connection, wanted.job_id)).spec, bound=wanted.bound)
+def _extended(connection: Connection, wanted: Claim) -> dict[str, Any]:
+    spec = replace((read_job(connection, wanted.job_id)).spec, bound=wanted.bound)
     return {"spec": spec_text(spec), "complete": False, "finishing": False, "total": None}
 
 
-async def _reset(connection: AsyncConnection, job_id: str, reset: Reset) -> dict[str, Any]:
+def _reset(connection: Connection, job_id: str, reset: Reset) -> dict[str, Any]:
     """From the beginning: the failures of the former walk are forgotten with its counts; the log goes on."""
-    await connection.execute(delete(failures).where(failures.c.job_id == job_id))
-    await adopt(connection, job_id, reset.list_id, reset.total if reset.list_id else None)
+    connection.execute(delete(failures).where(failures.c.job_id == job_id))
+    adopt(connection, job_id, reset.list_id, reset.total if reset.list_id else None)
     zeroes = dict.fromkeys(("processed", "failed", "skipped", "failures_numbered", "elapsed_ms"), 0)
     nothing = dict.fromkeys(("cursor", "done_above", "retry_cursor", "retry_last", "retried_above", "rate"))
     return {
@@ -144,17 +143,17 @@ async def _reset(connection: AsyncConnection, job_id: str, reset: Reset) -> dict
     }
 
 
-async def _begin_retry(connection: AsyncConnection, job_id: str, selection: Selection) -> dict[str, Any]:
+def _begin_retry(connection: Connection, job_id: str, selection: Selection) -> dict[str, Any]:
     """Freezes the pass: failures that come later have greater numbers and are none of its."""
     mine = (failures.c.job_id == job_id) & failures.c.resolved_at.is_(None)
     if not selection.everything:
-        await connection.execute(
+        connection.execute(
             update(failures).where(failures.c.job_id == job_id, failures.c.selected).values(selected=False)
         )
         for condition in selected(job_id, selection):
-            await connection.execute(update(failures).where(condition).values(selected=True))
+            connection.execute(update(failures).where(condition).values(selected=True))
         mine &= failures.c.selected
-    last = await connection.scalar(select(func.max(failures.c.number)).where(mine))
+    last = connection.scalar(select(func.max(failures.c.number)).where(mine))
     return {
         "retry_cursor": None if last is None else 0,
         "retry_last": last,

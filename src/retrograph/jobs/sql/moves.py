@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from retrograph.errors import NotFound
 from retrograph.jobs.job import Job
@@ -17,26 +16,26 @@ ENGINE = "retrograph"
 """Who did it, where no person did."""
 
 
-async def locked(connection: AsyncConnection, job_id: str) -> RowMapping:
+def locked(connection: Connection, job_id: str) -> RowMapping:
     """A job's row, locked until the transaction ends. Raises NotFound."""
-    found = await connection.execute(select(jobs).where(jobs.c.job_id == job_id).with_for_update())
+    found = connection.execute(select(jobs).where(jobs.c.job_id == job_id).with_for_update())
     row = found.mappings().first()
     if row is None:
         raise NotFound(f"there is no job {job_id}")
     return row
 
 
-async def read_job(connection: AsyncConnection, job_id: str) -> Job:
+def read_job(connection: Connection, job_id: str) -> Job:
     """A job as the transaction sees it. Raises NotFound."""
-    found = await connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id == job_id))
+    found = connection.execute(select(*JOB_COLUMNS).where(jobs.c.job_id == job_id))
     row = found.mappings().first()
     if row is None:
         raise NotFound(f"there is no job {job_id}")
     return job_of(row)
 
 
-async def move(
-    connection: AsyncConnection,
+def move(
+    connection: Connection,
     row: RowMapping,
     target: JobState,
     now: int,
@@ -51,14 +50,14 @@ async def move(
     origin = JobState(row["state"])
     if not may(origin, target, reset=reset):
         raise NotPossible(f"job {row['key']} is {origin}: it cannot become {target}")
-    await connection.execute(
+    connection.execute(
         update(jobs).where(jobs.c.job_id == row["job_id"]).values(state=target, updated_at=now, **values)
     )
-    await record(connection, row["job_id"], now, who=who, what=what, why=why, origin=origin, target=target)
+    record(connection, row["job_id"], now, who=who, what=what, why=why, origin=origin, target=target)
 
 
-async def record(
-    connection: AsyncConnection,
+def record(
+    connection: Connection,
     job_id: str,
     now: int,
     *,
@@ -69,7 +68,7 @@ async def record(
     target: JobState | None = None,
 ) -> None:
     """Adds a line to the job's log."""
-    await connection.execute(
+    connection.execute(
         insert(events).values(
             job_id=job_id,
             at=now,
@@ -87,7 +86,7 @@ def lease_holds(row: RowMapping, now: int) -> bool:
     return row["holder"] is not None and row["lease_until"] > now
 
 
-async def bury_one(connection: AsyncConnection, row: RowMapping, now: int) -> JobState:
+def bury_one(connection: Connection, row: RowMapping, now: int) -> JobState:
     """Records what became of a locked job whose lease ran out; answers the state it has now."""
     state = JobState(row["state"])
     if state not in HELD or lease_holds(row, now):
@@ -95,18 +94,25 @@ async def bury_one(connection: AsyncConnection, row: RowMapping, now: int) -> Jo
     target = after_death(state)
     message = f"its process ({row['holder']}) died or was cut off: the lease ran out"
     values: dict[str, Any] = {"holder": None, "lease_until": None, "paused_at": now, "reason": None, "message": message}
-    await move(connection, row, target, now, who=ENGINE, what="lease ran out", why=message, **values)
-    await end_run(connection, row, now, target, None)
+    move(connection, row, target, now, who=ENGINE, what="lease ran out", why=message, **values)
+    end_run(connection, row, now, target, None)
     return target
 
 
-async def end_run(connection: AsyncConnection, row: RowMapping, now: int, state: JobState, reason: str | None) -> None:
+def end_run(connection: Connection, row: RowMapping, now: int, state: JobState, reason: str | None) -> None:
     """Closes the run of the job's present epoch."""
     mine = (runs.c.job_id == row["job_id"]) & (runs.c.number == row["epoch"]) & runs.c.ended_at.is_(None)
-    await connection.execute(update(runs).where(mine).values(ended_at=now, state=state, reason=reason))
+    connection.execute(update(runs).where(mine).values(ended_at=now, state=state, reason=reason))
 
 
-async def locked_now(database: Database, connection: AsyncConnection, job_id: str) -> tuple[RowMapping, int]:
+def locked_now(database: Database, connection: Connection, job_id: str) -> tuple[RowMapping, int]:
     """A job's row under its lock, and then the time: in this order, or a wait for the lock would make it stale."""
-    row = await locked(connection, job_id)
-    return row, await database.now(connection)
+    row = locked(connection, job_id)
+    return row, database.now(connection)
+
+
+def bury(database: Database, connection: Connection, job_id: str) -> Job:
+    """See `JobStore.bury`, for one job."""
+    row, now = locked_now(database, connection, job_id)
+    bury_one(connection, row, now)
+    return read_job(connection, job_id)

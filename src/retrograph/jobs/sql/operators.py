@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from retrograph.jobs.job import Job
 from retrograph.jobs.sql.freezing import adopt
@@ -16,9 +15,9 @@ from retrograph.store.engine import Database
 from retrograph.store.tables import chunks, events, jobs
 
 
-async def accept(database: Database, connection: AsyncConnection, new: NewJob, who: str) -> Job:
+def accept(database: Database, connection: Connection, new: NewJob, who: str) -> Job:
     """See `JobStore.accept`."""
-    now = await database.now(connection)
+    now = database.now(connection)
     values = {
         "job_id": new.job_id,
         "graph_id": new.graph_id,
@@ -33,100 +32,100 @@ async def accept(database: Database, connection: AsyncConnection, new: NewJob, w
         "created_at": now,
         "updated_at": now,
     }
-    await connection.execute(database.insert(jobs).values(values).on_conflict_do_nothing())
+    connection.execute(database.insert(jobs).values(values).on_conflict_do_nothing())
     wanted = select(*JOB_COLUMNS).where(jobs.c.graph_id == new.graph_id, jobs.c.key == new.key)
-    job = job_of((await connection.execute(wanted)).mappings().one())
+    job = job_of((connection.execute(wanted)).mappings().one())
     if job.job_id == new.job_id:
-        await record(connection, job.job_id, now, who=who, what="accepted", target=JobState.PENDING)
+        record(connection, job.job_id, now, who=who, what="accepted", target=JobState.PENDING)
     return job
 
 
-async def seal(database: Database, connection: AsyncConnection, job_id: str, list_id: str, ids: int) -> Job:
+def seal(database: Database, connection: Connection, job_id: str, list_id: str, ids: int) -> Job:
     """See `JobStore.seal`."""
-    row, now = await locked_now(database, connection, job_id)
+    row, now = locked_now(database, connection, job_id)
     if not row["whole"]:
-        await adopt(connection, job_id, list_id, ids)
+        adopt(connection, job_id, list_id, ids)
         values = {"whole": True, "list_id": list_id, "total": ids, "updated_at": now}
-        await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
-        await record(connection, job_id, now, who=ENGINE, what="ids frozen", why=f"{ids} ids")
+        connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+        record(connection, job_id, now, who=ENGINE, what="ids frozen", why=f"{ids} ids")
     elif row["list_id"] != list_id:
-        await connection.execute(delete(chunks).where(chunks.c.list_id == list_id))
-    return await read_job(connection, job_id)
+        connection.execute(delete(chunks).where(chunks.c.list_id == list_id))
+    return read_job(connection, job_id)
 
 
-async def discard(database: Database, connection: AsyncConnection, job_id: str) -> None:
+def discard(database: Database, connection: Connection, job_id: str) -> None:
     """See `JobStore.discard`."""
-    row, _ = await locked_now(database, connection, job_id)
+    row, _ = locked_now(database, connection, job_id)
     if row["state"] == JobState.PENDING and row["epoch"] == 0:
         for table in (chunks, events, jobs):
-            await connection.execute(delete(table).where(table.c.job_id == job_id))
+            connection.execute(delete(table).where(table.c.job_id == job_id))
 
 
-async def stop(database: Database, connection: AsyncConnection, job_id: str, who: str, why: str) -> Job:
+def stop(database: Database, connection: Connection, job_id: str, who: str, why: str) -> Job:
     """See `JobStore.stop`."""
-    row, now = await _present(database, connection, job_id)
+    row, now = _present(database, connection, job_id)
     state = JobState(row["state"])
     if state is JobState.RUNNING:
-        await move(connection, row, JobState.STOPPING, now, who=who, what="stop asked", why=why or None)
+        move(connection, row, JobState.STOPPING, now, who=who, what="stop asked", why=why or None)
     elif state in (JobState.PAUSED, JobState.INTERRUPTED):
-        await move(connection, row, JobState.STOPPED, now, who=who, what="stopped", why=why or None, **_SETTLED)
+        move(connection, row, JobState.STOPPED, now, who=who, what="stopped", why=why or None, **_SETTLED)
     elif state not in (JobState.STOPPING, JobState.STOPPED):
         raise NotPossible(_nothing_to("stop", row, state))
-    return await read_job(connection, job_id)
+    return read_job(connection, job_id)
 
 
-async def cancel(database: Database, connection: AsyncConnection, job_id: str, who: str, why: str) -> Job:
+def cancel(database: Database, connection: Connection, job_id: str, who: str, why: str) -> Job:
     """See `JobStore.cancel`."""
-    row, now = await _present(database, connection, job_id)
+    row, now = _present(database, connection, job_id)
     state = JobState(row["state"])
     if state in (JobState.RUNNING, JobState.STOPPING):
-        await move(connection, row, JobState.CANCELING, now, who=who, what="cancel asked", why=why or None)
+        move(connection, row, JobState.CANCELING, now, who=who, what="cancel asked", why=why or None)
     elif state not in HELD and state not in ENDED:
-        await move(connection, row, JobState.CANCELED, now, who=who, what="canceled", why=why or None, **_SETTLED)
+        move(connection, row, JobState.CANCELED, now, who=who, what="canceled", why=why or None, **_SETTLED)
     elif state not in (JobState.CANCELING, JobState.CANCELED):
         raise NotPossible(_nothing_to("cancel", row, state))
-    return await read_job(connection, job_id)
+    return read_job(connection, job_id)
 
 
-async def fail(database: Database, connection: AsyncConnection, job_id: str, who: str, message: str) -> Job:
+def fail(database: Database, connection: Connection, job_id: str, who: str, message: str) -> Job:
     """See `JobStore.fail`."""
-    row, now = await _present(database, connection, job_id)
-    await move(connection, row, JobState.FAILED, now, who=who, what="failed", why=message, message=stored(message))
-    return await read_job(connection, job_id)
+    row, now = _present(database, connection, job_id)
+    move(connection, row, JobState.FAILED, now, who=who, what="failed", why=message, message=stored(message))
+    return read_job(connection, job_id)
 
 
-async def archive(database: Database, connection: AsyncConnection, job_id: str, who: str) -> Job:
+def archive(database: Database, connection: Connection, job_id: str, who: str) -> Job:
     """See `JobStore.archive`."""
-    row, now = await _present(database, connection, job_id)
+    row, now = _present(database, connection, job_id)
     state = JobState(row["state"])
     if state in HELD:
         raise NotPossible(f"job {row['key']} is {state}: stop or cancel it before it is archived")
     if row["archived_at"] is None:
         values = {"archived_at": now, "updated_at": now}
-        await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
-        await record(connection, job_id, now, who=who, what="archived")
-    return await read_job(connection, job_id)
+        connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+        record(connection, job_id, now, who=who, what="archived")
+    return read_job(connection, job_id)
 
 
-async def attend(database: Database, connection: AsyncConnection, job_id: str) -> Job:
+def attend(database: Database, connection: Connection, job_id: str) -> Job:
     """See `JobStore.attend`."""
-    row, now = await locked_now(database, connection, job_id)
+    row, now = locked_now(database, connection, job_id)
     if row["state"] in (JobState.PAUSED, JobState.INTERRUPTED) and not row["needs_attention"]:
         values = {"needs_attention": True, "updated_at": now}
-        await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+        connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
         why = f"resumed {row['idle_tries']} times without progress"
-        await record(connection, job_id, now, who=ENGINE, what="needs attention", why=why)
-    return await read_job(connection, job_id)
+        record(connection, job_id, now, who=ENGINE, what="needs attention", why=why)
+    return read_job(connection, job_id)
 
 
 _SETTLED: dict[str, Any] = {"reason": None, "needs_attention": False}
 
 
-async def _present(database: Database, connection: AsyncConnection, job_id: str) -> tuple[RowMapping, int]:
+def _present(database: Database, connection: Connection, job_id: str) -> tuple[RowMapping, int]:
     """The job as it is once a dead holder is accounted for: a request to it would never be heard."""
-    row, now = await locked_now(database, connection, job_id)
-    await bury_one(connection, row, now)
-    return await locked_now(database, connection, job_id)
+    row, now = locked_now(database, connection, job_id)
+    bury_one(connection, row, now)
+    return locked_now(database, connection, job_id)
 
 
 def _nothing_to(verb: str, row: RowMapping, state: JobState) -> str:
@@ -135,9 +134,7 @@ def _nothing_to(verb: str, row: RowMapping, state: JobState) -> str:
     return f"job {row['key']} is {state}: there is nothing to {verb}"
 
 
-async def note(
-    database: Database, connection: AsyncConnection, job_id: str, who: str, what: str, why: str | None
-) -> None:
+def note(database: Database, connection: Connection, job_id: str, who: str, what: str, why: str | None) -> None:
     """See `JobStore.note`."""
-    values = {"job_id": job_id, "at": await database.now(connection), "who": stored(who, WORD_LENGTH), "what": what}
-    await connection.execute(insert(events).values(**values, why=None if why is None else stored(why)))
+    values = {"job_id": job_id, "at": database.now(connection), "who": stored(who, WORD_LENGTH), "what": what}
+    connection.execute(insert(events).values(**values, why=None if why is None else stored(why)))

@@ -5,8 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, false, func, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, tuple_
 
 from retrograph.errors import UsageError
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
@@ -14,42 +13,43 @@ from retrograph.jobs.sql.claims import selected
 from retrograph.jobs.sql.rows import JOB_COLUMNS, event_of, failure_of, job_of, run_of, sample_of, to_json
 from retrograph.jobs.state import RESUMABLE
 from retrograph.jobs.store import FailureQuery, FailureSummary, JobPage, JobQuery, Selection
+from retrograph.store.engine import Database
 from retrograph.store.tables import events, failures, jobs, runs, samples
 
 SORTS: Final = ("created_at", "updated_at", "key", "kind", "state", "processed", "failed")
 MOST_PER_PAGE: Final = 1_000
 
 
-async def find(connection: AsyncConnection, graph_id: str, key: str) -> Job | None:
+def find(connection: Connection, graph_id: str, key: str) -> Job | None:
     """See `JobStore.find`."""
-    return next(iter(await _jobs(connection, (jobs.c.graph_id == graph_id) & (jobs.c.key == key))), None)
+    return next(iter(_jobs(connection, (jobs.c.graph_id == graph_id) & (jobs.c.key == key))), None)
 
 
-async def named(connection: AsyncConnection, key: str) -> Sequence[Job]:
+def named(connection: Connection, key: str) -> Sequence[Job]:
     """See `JobStore.named`."""
-    return await _jobs(connection, or_(jobs.c.key == key, jobs.c.job_id == key))
+    return _jobs(connection, or_(jobs.c.key == key, jobs.c.job_id == key))
 
 
-async def resumable(connection: AsyncConnection) -> Sequence[Job]:
+def resumable(connection: Connection) -> Sequence[Job]:
     """See `JobStore.resumable`."""
-    return await _jobs(
+    return _jobs(
         connection,
         jobs.c.state.in_(RESUMABLE) & jobs.c.archived_at.is_(None) & (jobs.c.needs_attention == false()),
     )
 
 
-async def expired(connection: AsyncConnection, now: int) -> Sequence[str]:
+def expired(database: Database, connection: Connection) -> Sequence[str]:
     """The jobs whose holder's lease ran out."""
-    wanted = select(jobs.c.job_id).where(jobs.c.holder.is_not(None), jobs.c.lease_until <= now)
-    return (await connection.scalars(wanted)).all()
+    wanted = select(jobs.c.job_id).where(jobs.c.holder.is_not(None), jobs.c.lease_until <= database.now(connection))
+    return (connection.scalars(wanted)).all()
 
 
-async def _jobs(connection: AsyncConnection, condition: ColumnElement[bool]) -> Sequence[Job]:
+def _jobs(connection: Connection, condition: ColumnElement[bool]) -> Sequence[Job]:
     wanted = select(*JOB_COLUMNS).where(condition).order_by(jobs.c.updated_at.desc(), jobs.c.job_id)
-    return [job_of(row) for row in (await connection.execute(wanted)).mappings()]
+    return [job_of(row) for row in (connection.execute(wanted)).mappings()]
 
 
-async def page(connection: AsyncConnection, query: JobQuery) -> JobPage:
+def page(connection: Connection, query: JobQuery) -> JobPage:
     """See `JobStore.page`."""
     limit = min(max(1, query.limit), MOST_PER_PAGE)
     name, descending = query.sort.removeprefix("-"), query.sort.startswith("-")
@@ -61,7 +61,7 @@ async def page(connection: AsyncConnection, query: JobQuery) -> JobPage:
         last, place = _opened(query.after, query.sort), tuple_(column, jobs.c.job_id)
         wanted = wanted.where(place < last if descending else place > last)
     order = (column.desc(), jobs.c.job_id.desc()) if descending else (column, jobs.c.job_id)
-    rows = (await connection.execute(wanted.order_by(*order).limit(limit + 1))).mappings().all()
+    rows = (connection.execute(wanted.order_by(*order).limit(limit + 1))).mappings().all()
     shown = rows[:limit]
     further = len(rows) > limit
     return JobPage(
@@ -101,7 +101,7 @@ def _opened(after: str, sort: str) -> tuple[Any, str]:
     return value, job_id
 
 
-async def list_failures(connection: AsyncConnection, job_id: str, query: FailureQuery) -> Sequence[Failure]:
+def list_failures(connection: Connection, job_id: str, query: FailureQuery) -> Sequence[Failure]:
     """See `JobStore.failures`."""
     number = failures.c.number
     wanted = select(failures).where(failures.c.job_id == job_id)
@@ -117,39 +117,39 @@ async def list_failures(connection: AsyncConnection, job_id: str, query: Failure
     if query.after is not None:
         wanted = wanted.where(number < query.after if query.latest_first else number > query.after)
     wanted = wanted.order_by(number.desc() if query.latest_first else number).limit(max(1, query.limit))
-    return [failure_of(row) for row in (await connection.execute(wanted)).mappings()]
+    return [failure_of(row) for row in (connection.execute(wanted)).mappings()]
 
 
-async def count_failures(connection: AsyncConnection, job_id: str, selection: Selection) -> int:
+def count_failures(connection: Connection, job_id: str, selection: Selection) -> int:
     """See `JobStore.count_failures`."""
     found = 0
     for condition in selected(job_id, selection):
-        found += await connection.scalar(select(func.count()).select_from(failures).where(condition)) or 0
+        found += connection.scalar(select(func.count()).select_from(failures).where(condition)) or 0
     return found
 
 
-async def failure_summary(connection: AsyncConnection, job_id: str) -> FailureSummary:
+def failure_summary(connection: Connection, job_id: str) -> FailureSummary:
     """See `JobStore.failure_summary`."""
     kind = failures.c.error_class
     wanted = select(kind, func.count()).where(failures.c.job_id == job_id, failures.c.resolved_at.is_(None))
-    found = await connection.execute(wanted.group_by(kind).order_by(func.count().desc(), kind))
+    found = connection.execute(wanted.group_by(kind).order_by(func.count().desc(), kind))
     return FailureSummary(by_class={row[0]: row[1] for row in found})
 
 
-async def log(connection: AsyncConnection, job_id: str, after: int, limit: int) -> Sequence[LogEvent]:
+def log(connection: Connection, job_id: str, after: int, limit: int) -> Sequence[LogEvent]:
     """See `JobStore.log`."""
     wanted = select(events).where(events.c.job_id == job_id, events.c.number > after)
-    rows = await connection.execute(wanted.order_by(events.c.number).limit(limit))
+    rows = connection.execute(wanted.order_by(events.c.number).limit(limit))
     return [event_of(row) for row in rows.mappings()]
 
 
-async def list_runs(connection: AsyncConnection, job_id: str, limit: int) -> Sequence[Run]:
+def list_runs(connection: Connection, job_id: str, limit: int) -> Sequence[Run]:
     """See `JobStore.runs`."""
     wanted = select(runs).where(runs.c.job_id == job_id).order_by(runs.c.number.desc()).limit(limit)
-    return [run_of(row) for row in (await connection.execute(wanted)).mappings()]
+    return [run_of(row) for row in (connection.execute(wanted)).mappings()]
 
 
-async def list_samples(connection: AsyncConnection, job_id: str, since: int) -> Sequence[Sample]:
+def list_samples(connection: Connection, job_id: str, since: int) -> Sequence[Sample]:
     """See `JobStore.samples`."""
     wanted = select(samples).where(samples.c.job_id == job_id, samples.c.at >= since).order_by(samples.c.at)
-    return [sample_of(row) for row in (await connection.execute(wanted)).mappings()]
+    return [sample_of(row) for row in (connection.execute(wanted)).mappings()]
