@@ -6,8 +6,10 @@ from typing import Final, TypeVar
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from retrograph.clock import Clock
+from retrograph.errors import DependencyDown
 from retrograph.graph.store import GraphDataError, GraphStore, StaleKnowledge, TransientGraphError
 
+DEPENDENCY: Final = "graph"
 TRIES: Final = 10
 FIRST_WAIT_SECONDS: Final = 0.02
 LONGEST_WAIT_SECONDS: Final = 3.0
@@ -18,8 +20,8 @@ Result = TypeVar("Result")
 async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitable[Result]]) -> Result:
     """Runs a whole transaction until it commits, with short jittered waits between the tries.
 
-    After the last try the graph is asked whether it answers at all: DependencyDown if it does not, GraphDataError if
-    it does, because then something about this transaction itself keeps failing.
+    After the last try: DependencyDown if the graph takes no writes, or does not answer at all; GraphDataError if it
+    does, because then something about this transaction itself keeps failing.
     """
     attempts = AsyncRetrying(
         retry=retry_if_exception_type((TransientGraphError, StaleKnowledge)),
@@ -33,6 +35,8 @@ async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitab
             with attempt:
                 return await action()
     except (TransientGraphError, StaleKnowledge) as error:
+        if isinstance(error, TransientGraphError) and error.outage:
+            raise DependencyDown(DEPENDENCY, str(error)) from error
         await graph.ping()
         raise GraphDataError(f"it failed {TRIES} times: {error}") from error
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -27,7 +27,14 @@ WRITE_TIMEOUT_SECONDS = 60.0
 
 class TransientGraphError(RetrographError):
     """A deadlock, a lost leader, a uniqueness race, a cut connection, a commit of unknown outcome: repeat the whole
-    transaction. That is safe, because a join is."""
+    transaction. That is safe, because a join is.
+
+    `outage`: the graph as a whole does not take writes now, whatever they are; no user's data is to blame.
+    """
+
+    def __init__(self, message: str, *, outage: bool = False) -> None:
+        super().__init__(message)
+        self.outage = outage
 
 
 class GraphDataError(RetrographError):

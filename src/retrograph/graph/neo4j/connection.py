@@ -30,6 +30,10 @@ TOKEN_LIFETIME_SECONDS: Final = 60.0
 """How long a token that was read from a file is used before the file is read again."""
 
 
+_TIMEOUTS: Final = ("TransactionTimedOut", "TransactionTimedOutClientConfiguration")
+_OUTAGES: Final = (".DatabaseUnavailable", ".NotALeader", ".ForbiddenOnReadOnlyDatabase", ".TransactionStartFailed")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """How to sign in: user and password, or a bearer token; a file of either is read again when it may have changed."""
@@ -87,13 +91,16 @@ def translate(error: Exception, url: str) -> errors.RetrographError:
     if isinstance(error, ConfigurationError):
         return errors.ConfigurationError(f"the graph's URL {url} is not usable: {error}")
     if isinstance(error, DriverError | OSError):
-        return TransientGraphError(f"the connection to the graph at {url} failed: {' '.join(str(error).split())}")
+        reason = " ".join(str(error).split())
+        return TransientGraphError(f"the connection to the graph at {url} failed: {reason}", outage=True)
     return GraphDataError(f"a value does not fit the graph: {error}")
 
 
 def _translate_server_error(error: Neo4jError, url: str) -> errors.RetrographError:
     code = error.code or ""
-    if error.is_retryable() or code.endswith(("TransactionTimedOut", "TransactionTimedOutClientConfiguration")):
+    if code.endswith(_OUTAGES):
+        return TransientGraphError(f"the graph at {url} takes no writes now: {_message(error)}", outage=True)
+    if error.is_retryable() or code.endswith(_TIMEOUTS):
         return TransientGraphError(_message(error))
     if ".Database.DatabaseNotFound" in code:
         return errors.ConfigurationError(f"the graph at {url} has no such database: {_message(error)}")

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from retrograph.errors import ConfigurationError, DependencyDown, RetrographError
 from retrograph.graph.store import GraphDataError, TransientGraphError
 
-BUSY_TIMEOUT_SECONDS: Final = 30.0
+BUSY_TIMEOUT_SECONDS: Final = 5.0
 DEPENDENCY: Final = "graph"
 
 Result = TypeVar("Result")
@@ -35,7 +35,7 @@ def translate(error: sqlite3.Error, path: Path) -> RetrographError:
     """What an error of SQLite means to the product."""
     name = str(getattr(error, "sqlite_errorname", None) or "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return TransientGraphError(f"the graph file {path} is locked by another process")
+        return TransientGraphError(f"the graph file {path} is locked by another process", outage=True)
     if name.startswith("SQLITE_READONLY"):
         return ConfigurationError(f"the graph file {path} cannot be written: it or its folder is read-only")
     if name.startswith("SQLITE_CANTOPEN"):
