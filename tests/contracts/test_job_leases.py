@@ -69,6 +69,21 @@ async def test_nothing_is_written_once_the_lease_has_run_out(
     assert job.state is JobState.RUNNING  # of the next holder, or not yet buried
 
 
+async def test_a_process_that_is_frozen_inside_its_write_does_not_commit_it(store: SqlJobStore, stores: Stores) -> None:
+    lease = (await running(store)).lease
+    stores.time.between_looks = LEASE_MS
+    for write in (
+        store.renew(lease, LEASE_MS),
+        store.checkpoint(lease, processed(1, 5, "5"), LEASE_MS),
+        store.end(lease, processed(1, 5, "5"), Ending(state=JobState.SUCCEEDED)),
+    ):
+        stores.time.millis = (await store.get(lease.job_id)).lease_until - 1  # type: ignore[operator]
+        with pytest.raises(LeaseLost):
+            await write
+    job = await store.get(lease.job_id)
+    assert (job.state, job.counts.processed, job.cursor) == (JobState.RUNNING, 0, None)
+
+
 async def test_an_older_epoch_writes_nothing_even_under_a_lease_that_lasts(store: SqlJobStore, stores: Stores) -> None:
     old = (await running(store)).lease
     stores.time.advance(LEASE_MS)

@@ -82,13 +82,21 @@ class Database:
         await self._backend.close()
 
 
-def connect(url: str, *, synchronous: Synchronous = "FULL", now: DatabaseClock | None = None) -> Database:
+def connect(
+    url: str,
+    *,
+    synchronous: Synchronous = "FULL",
+    busy_seconds: float = BUSY_SECONDS,
+    now: DatabaseClock | None = None,
+) -> Database:
     """A database that is not migrated yet; see `schema.open_database`. Raises ConfigurationError, MissingExtra."""
     parsed = _parsed(url)
     if parsed.drivername == "sqlite":
-        return Database(_Embedded(_sqlite_engine(parsed, synchronous)), parsed.database or "", embedded=True, now=now)
+        return Database(
+            _Embedded(_sqlite_engine(parsed, synchronous, busy_seconds)), parsed.database or "", embedded=True, now=now
+        )
     where = parsed.render_as_string(hide_password=True)
-    return Database(_Server(_postgres_engine(parsed)), where, embedded=False, now=now)
+    return Database(_Server(_postgres_engine(parsed, busy_seconds)), where, embedded=False, now=now)
 
 
 class _Embedded:
@@ -147,19 +155,19 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _sqlite_engine(url: URL, synchronous: Synchronous) -> Engine:
+def _sqlite_engine(url: URL, synchronous: Synchronous, busy_seconds: float) -> Engine:
     if not url.database or url.database == ":memory:":
         raise ConfigurationError("the job store needs a file: sqlite:///FILE")
     folder = Path(url.database).absolute().parent
     if not folder.is_dir():
         raise ConfigurationError(f"the job store {url.database} cannot be created: there is no folder {folder}")
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say, below
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.close()
@@ -172,12 +180,12 @@ def _sqlite_engine(url: URL, synchronous: Synchronous) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL) -> AsyncEngine:
+def _postgres_engine(url: URL, busy_seconds: float) -> AsyncEngine:
     if find_spec("psycopg") is None:
         raise MissingExtra("postgresql", "postgres")
     # A process that is frozen inside a transaction holds its locks, and would commit when it wakes: the server ends
     # such a transaction well before the lease, which it might have renewed, can be judged by anybody else.
-    patience = int(BUSY_SECONDS * 1000)
+    patience = int(busy_seconds * 1000)
     return create_async_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={

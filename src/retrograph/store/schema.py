@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, inspect, text
 
 from retrograph.errors import ConfigurationError
-from retrograph.store.engine import Database, DatabaseClock, Synchronous, connect
+from retrograph.store.engine import BUSY_SECONDS, Database, DatabaseClock, Synchronous, connect
 
 HEAD: Final = "0001"
 """The latest migration; a test holds it against the files."""
@@ -21,13 +21,20 @@ _LOCK: Final = 7_265_747_267
 """An arbitrary number that names our lock in PostgreSQL."""
 
 
-async def open_database(url: str, *, synchronous: Synchronous = "FULL", now: DatabaseClock | None = None) -> Database:
+async def open_database(
+    url: str,
+    *,
+    synchronous: Synchronous = "FULL",
+    busy_seconds: float = BUSY_SECONDS,
+    now: DatabaseClock | None = None,
+) -> Database:
     """Connects and migrates. `synchronous` is SQLite's: NORMAL only where the graph is the same file.
 
-    Raises ConfigurationError (wrong URL, credentials, not writable, or a newer version's), DependencyDown,
+    `busy_seconds` bounds the wait for another one's lock, and on PostgreSQL how long a transaction may lie idle; it
+    must be well under a lease. Raises ConfigurationError (wrong URL, credentials, not writable, or a newer version's), DependencyDown,
     MissingExtra.
     """
-    database = connect(url, synchronous=synchronous, now=now)
+    database = connect(url, synchronous=synchronous, busy_seconds=busy_seconds, now=now)
     try:
         await migrate(database)
     except BaseException:
