@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = [sys.executable, "-m", "retrograph.cli.main"]
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +45,15 @@ class CommandLine:
     def with_settings(self, **settings: str) -> "CommandLine":
         return CommandLine(self.directory, **{**self._settings, **settings})
 
-    def run(self, *arguments: str, directory: Path | None = None) -> Ended:
+    def run(self, *arguments: str, patience: float = PATIENCE_SECONDS) -> Ended:
         """Runs one command to its end."""
         ended = subprocess.run(
             [*COMMAND, *arguments],
-            cwd=directory or self.directory,
+            cwd=self.directory,
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=patience,
             stdin=subprocess.DEVNULL,
             check=False,
         )

@@ -131,6 +131,31 @@ def test_ctrl_c_stops_it_and_the_same_command_resumes_it(cli: CommandLine) -> No
     assert resumed.json["processed"] == 300
 
 
+def test_a_second_ctrl_c_ends_it_at_once(cli: CommandLine, upstream: tuple[str, list[str]]) -> None:
+    url, _ = upstream
+    faults(url, "all", {"latency": {"fixed_ms": 60_000}})
+    try:
+        with cli.running(*backfill("some.txt", *FAST, "--key", "hanging")) as process:
+            until_told(process, "40 items")
+            process.send_signal(signal.SIGINT)
+            until_told(process, "press Ctrl-C again")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+    finally:
+        faults(url, "all", {})
+
+
+def test_a_killed_job_is_taken_over_once_its_lease_is_over(cli: CommandLine) -> None:
+    short = cli.with_settings(jobs_lease_seconds="12")
+    with short.running(*backfill("users.txt", "--rate-limit", "20", "--key", "slow")) as process:
+        until_told(process, "300 items")
+        process.kill()
+    resumed = short.run(*backfill("users.txt", *FAST, "--key", "slow", "--json"))
+    assert resumed.code == 0, resumed.err
+    assert "waiting to see whether that process lives" in resumed.err
+    assert (resumed.json["processed"], resumed.json["failed"], resumed.json["skipped"]) == (300, 0, 0)
+
+
 def test_a_job_goes_on_by_its_key_or_its_document_alone(cli: CommandLine) -> None:
     with cli.running(*backfill("users.txt", "--rate-limit", "20", "--key", "slow")) as process:
         until_told(process, "300 items")

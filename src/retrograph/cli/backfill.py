@@ -38,7 +38,7 @@ class _Kinds(TyperGroup):
 
 app = typer.Typer(
     cls=_Kinds,
-    help="Load history into the graph, resumable: `backfill KIND`.",
+    help="Load history into the graph; resumable.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

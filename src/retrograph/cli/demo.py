@@ -45,7 +45,7 @@ def demo(
         Path, typer.Option(help="Where the graph goes; a demo that is there already starts fresh.", metavar="DIR")
     ] = Path("demo"),
 ) -> None:
-    """Load the packaged sample into a graph file, then a part of it again, and show that nothing has changed."""
+    """Load the sample, a part of it twice, and show the result."""
     raise typer.Exit(run(_demo(directory)))
 
 

@@ -17,7 +17,7 @@ class Display:
 
     def __init__(self) -> None:
         self._bar: Bar | None = _bar() if sys.stderr.isatty() else None
-        self._task = self._bar.add_task("", total=None, figures="") if self._bar else None
+        self._task = self._bar.add_task("starting", total=None, figures="") if self._bar else None
         self._lines = Lines()
         self._last: Progress | None = None
         self._told: str | None = None

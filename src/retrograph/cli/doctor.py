@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """Check the graph, the store and the services, and say what to do about those that fail.
+    """Check every server that is configured.
 
-    Exit code 3 where one of them is down, 2 where one is configured wrongly.
+    It says what to do about those that fail. Exit code 3 where one of them is down, 2 where one is configured wrongly.
     """
     raise typer.Exit(run(_doctor(configured(), as_json)))
 

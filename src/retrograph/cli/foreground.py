@@ -30,9 +30,10 @@ async def follow(service: Service, answer: StartAnswer, display: Display, *, onc
         warn(sentence)
     if not answer.started:
         return _not_started(answer, as_json)
-    if answer.forecast:
-        say(answer.forecast)
     with listening(service) as signals, display:
+        # Between here and the start of the run nothing is awaited, so that no Ctrl-C finds nothing to stop.
+        if answer.forecast:
+            say(answer.forecast)
         job = await service.run(answer, display, once=once)
     for sentence in ending(job):
         say(sentence)

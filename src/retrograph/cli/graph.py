@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from retrograph.config import Settings
 
 app = typer.Typer(
-    help="What the graph holds: counts, digest, one user; copies and migrations.",
+    help="Look into the graph, compare it, copy it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -26,7 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 @app.command()
 def stats(as_json: AsJson = False) -> None:
-    """Count the nodes and relationships, and sum what is counted on them."""
+    """Count the nodes and relationships."""
     run(_stats(configured(), as_json))
 
 
@@ -48,7 +48,10 @@ def digest(
     only: Annotated[str | None, typer.Option(help="Only this part of the facts: `purchases`.", metavar="PART")] = None,
     users: Annotated[Path | None, typer.Option(help="Only the users listed in this file.", metavar="FILE")] = None,
 ) -> None:
-    """Hash every fact and derived value: two graphs that hold the same facts have the same digest."""
+    """Hash the facts: graphs that hold the same have the same.
+
+    Every fact and every derived value counts; when and by whom they were loaded does not.
+    """
     run(_digest(configured(), as_json, only, users))
 
 
@@ -114,7 +117,7 @@ async def _show(settings: "Settings", user: str, as_json: bool) -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the graph's schema up to this version; an empty graph gets it."""
+    """Bring the graph's schema up to this version."""
     run(_migrate(configured()))
 
 

@@ -23,9 +23,9 @@ def copy(
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older target up to date first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Copy a graph into another through the same join, and compare their digests.
+    """Copy a graph into another, and compare them.
 
-    A copy that was interrupted goes on where it was: give the same command. Exit code 1 where the digests differ,
+    The copy goes through the same join as loads. One that was interrupted goes on where it was: give the same command. Exit code 1 where the digests differ,
     as they do where the target held other facts before.
     """
     raise typer.Exit(run(_copy(configured(), source, target, migrate, as_json)))

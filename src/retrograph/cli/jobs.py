@@ -10,9 +10,7 @@ from retrograph.cli.session import configured, run
 if TYPE_CHECKING:
     from retrograph.config import Settings
 
-app = typer.Typer(
-    help="See and steer jobs: list, show, stop, cancel, archive, retry.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(help="See jobs and steer them.", no_args_is_help=True, rich_markup_mode=None)
 
 Key = Annotated[str, typer.Argument(help="The job's key, or its id.", metavar="KEY")]
 Why = Annotated[str, typer.Option("--why", help="The reason, for the job's log.")]
@@ -34,13 +32,17 @@ def list_jobs(
 
 async def _list(settings: "Settings", query: dict[str, Any], states: list[str], limit: int, as_json: bool) -> None:
     from retrograph.cli.job_rendering import job_row
-    from retrograph.jobs.queries import JobQuery
+    from retrograph.errors import NotFound
+    from retrograph.jobs.queries import JobPage, JobQuery
     from retrograph.service import job_as_json
     from retrograph.wiring.service import open_service
 
     chosen = frozenset(_state(text) for text in states)
-    async with open_service(settings) as service:
-        page = await service.list(JobQuery(states=chosen, limit=limit, **query))
+    try:
+        async with open_service(settings) as service:
+            page = await service.list(JobQuery(states=chosen, limit=limit, **query))
+    except NotFound:  # no store has been made yet, so there are none
+        page = JobPage(jobs=())
     if as_json:
         print_json([job_as_json(job) for job in page.jobs])
         return
@@ -87,13 +89,19 @@ async def _show(settings: "Settings", key: str, as_json: bool) -> None:
 
 @app.command()
 def stop(key: Key, why: Why = "", as_json: AsJson = False) -> None:
-    """Ask a job to stop, wherever it runs; the same backfill resumes it."""
+    """Ask a job to stop, wherever it runs.
+
+    The same backfill resumes it.
+    """
     run(_steer(configured(), "stop", key, why, as_json))
 
 
 @app.command()
 def cancel(key: Key, why: Why = "", as_json: AsJson = False) -> None:
-    """End a job for good, wherever it runs; what it wrote stays written."""
+    """End a job for good, wherever it runs.
+
+    What it wrote stays written.
+    """
     run(_steer(configured(), "cancel", key, why, as_json))
 
 
@@ -130,7 +138,10 @@ def retry(
     once: Annotated[bool, typer.Option("--once", help="End where a run ends, instead of going on.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try a job's failures again, in this process, and show the progress to the end."""
+    """Try a job's failures again.
+
+    It happens in this process, with its progress shown to the end.
+    """
     parameters: dict[str, object] = {"rate_limit": rate_limit, "concurrency": concurrency}
     given = {name: value for name, value in parameters.items() if value is not None}
     raise typer.Exit(run(_retry(configured(), key, item or [], error_class, given, once, as_json)))

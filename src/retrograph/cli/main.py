@@ -80,10 +80,11 @@ def run(arguments: Sequence[str]) -> int:
 def _usage(error: Exception) -> int:
     """A mistake that the parser found; its own class is private to Typer."""
     context = getattr(error, "ctx", None)
-    hint = f" (see {context.command_path} --help)" if context is not None else ""
     message = str(error.format_message()).strip()  # type: ignore[attr-defined]
-    if message:  # none where nothing was asked for: then the help has been shown
-        complain(message + hint)
+    if message.startswith("Usage:"):  # nothing was asked for, which shows the help
+        sys.stderr.write(message + "\n")
+    elif message:
+        complain(message + (f" (see {context.command_path} --help)" if context is not None else ""))
     return ExitCode.USAGE
 
 

@@ -38,9 +38,9 @@ def sandbox(
     ] = None,
     until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
-    """Serve the four history services until Ctrl-C, and print the setting that points to them.
+    """Serve the history services on this machine.
 
-    The sample's purchases end on 2018-01-02: load it with `--as-of 2018-01-02`.
+    Prints the setting that points to them, and serves until Ctrl-C. The sample's purchases end on 2018-01-02: load it with `--as-of 2018-01-02`.
     """
     from retrograph.sandbox import SAMPLE, InvalidFaults, SandboxError, SandboxOptions
 

@@ -10,7 +10,7 @@ from retrograph.config.settings import SERVICES
 from retrograph.errors import ConfigurationError, DependencyDown, NotFound, RetrographError
 from retrograph.store.schema import open_database
 from retrograph.wiring.graphs import open_graph
-from retrograph.wiring.upstream import Client, clients_of, probing
+from retrograph.wiring.upstream import Client, clients_of, look_at, probing
 
 State: TypeAlias = Literal["up", "down", "wrong", "not there yet", "not set"]
 
@@ -78,11 +78,4 @@ async def _service(settings: Settings, name: str, clients: dict[str, Client]) ->
     endpoint = settings.endpoint(name)
     if endpoint is None:
         return Finding(name=name.replace("_", "-"), where="–", state="not set")
-    client = clients[endpoint.service]
-
-    async def check() -> None:
-        if not await client.service.ping():
-            raise DependencyDown(endpoint.service, f"{endpoint.url} does not answer its ping")
-        await client.check()
-
-    return await _finding(endpoint.service, endpoint.url, check)
+    return await _finding(endpoint.service, endpoint.url, lambda: look_at(clients[endpoint.service]))

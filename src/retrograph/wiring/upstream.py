@@ -21,6 +21,9 @@ from retrograph.upstream.shop_orders import ShopOrders
 
 Client = PurchaseHistory | ShopOrders | Products | Categories
 
+PATIENCE_SECONDS = 10.0
+"""How long a look at a service may take, retries included; a load is more patient."""
+
 _UNHURRIED = 1_000.0
 """The pace, in calls a second, of the few calls that only look whether a service is there."""
 
@@ -57,9 +60,21 @@ async def check_upstream(settings: Settings) -> None:
 
 
 async def _check(client: Client) -> None:
-    if await client.service.ping():
-        with suppress(DependencyDown):
+    with suppress(DependencyDown):
+        await look_at(client)
+
+
+async def look_at(client: Client) -> None:
+    """Raises DependencyDown where a service does not answer soon, ConfigurationError where it is not what it should
+    be, or refuses us."""
+    name = client.service.name
+    if not await client.service.ping():
+        raise DependencyDown(name, f"{name} does not answer its ping")
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await client.check()
+    except TimeoutError:
+        raise DependencyDown(name, f"{name} answers its ping, but nothing else in {PATIENCE_SECONDS:.0f} s") from None
 
 
 def clients_of(services: HistoryServices) -> Iterator[Client]:
