@@ -83,6 +83,7 @@ async def _load(settings: "Settings", ids: list[str], *, key: str) -> Load:
     from retrograph.cli.display import Display
     from retrograph.cli.exit_codes import of_job
     from retrograph.cli.foreground import listening, who
+    from retrograph.cli.job_rendering import ending
     from retrograph.service import StartRequest
     from retrograph.wiring.purchases import users_inline
     from retrograph.wiring.service import open_service
@@ -102,7 +103,10 @@ async def _load(settings: "Settings", ids: list[str], *, key: str) -> Load:
         with listening(service) as signals, display:
             job = await service.run(answer, display)
         seconds = time.monotonic() - began
-    return Load(job=job, code=of_job(job, interrupted=signals.interrupted), seconds=seconds)
+    code = of_job(job, interrupted=signals.interrupted)
+    if code is not ExitCode.DONE:
+        say(ending(job)[0])
+    return Load(job=job, code=code, seconds=seconds)
 
 
 async def _measured(settings: "Settings") -> "tuple[GraphStats, Digest]":

@@ -25,8 +25,8 @@ def copy(
 ) -> None:
     """Copy a graph into another, and compare them.
 
-    The copy goes through the same join as loads. One that was interrupted goes on where it was: give the same command. Exit code 1 where the digests differ,
-    as they do where the target held other facts before.
+    The copy goes through the same join as loads. One that was interrupted goes on where it was: give the same command.
+    Exit code 1 where the digests differ, as they do where the target held other facts before.
     """
     raise typer.Exit(run(_copy(configured(), source, target, migrate, as_json)))
 

@@ -40,7 +40,8 @@ def sandbox(
 ) -> None:
     """Serve the history services on this machine.
 
-    Prints the setting that points to them, and serves until Ctrl-C. The sample's purchases end on 2018-01-02: load it with `--as-of 2018-01-02`.
+    Prints the setting that points to them, and serves until Ctrl-C. The sample's purchases end on 2018-01-02: load it
+    with `--as-of 2018-01-02`.
     """
     from retrograph.sandbox import SAMPLE, InvalidFaults, SandboxError, SandboxOptions
 
