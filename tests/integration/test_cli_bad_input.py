@@ -167,7 +167,8 @@ def test_a_folder_that_does_not_exist(cli: CommandLine) -> None:
 
 AS_NOBODY = """
 import os
-import retrograph.cli.foreground, retrograph.cli.users, retrograph.wiring.service  # while they can be read
+import retrograph.cli.display, retrograph.cli.foreground, retrograph.cli.main  # while they can be read
+import retrograph.graph.writer, retrograph.wiring.purchases, retrograph.wiring.service
 import retrograph.graph.sqlite.store, sqlalchemy.dialects.sqlite.aiosqlite
 if os.geteuid() == 0:
     os.setgid(65534)
