@@ -9,12 +9,17 @@ from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.downloads import Unavailable
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.server import Server
 from tests.servers.toxiproxy import ToxiproxyServer
+
+# How long an example takes says something of the machine and its load, nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 MISSING = "server missing: "
 NEEDED_BY = {

@@ -1,18 +1,18 @@
 """Every error that Retrograph raises on purpose.
 
-    RetrographError                 a sentence for a person: what, which item, what to do
-    ├── UsageError                  wrong input; nothing was changed (exit code 2)
-    │   ├── ConfigurationError      a setting is wrong or missing; also 401 and 403 of a service
-    │   ├── MissingExtra            a URL needs an optional dependency that is not installed
-    │   └── IncompatibleGraph       another graph than the job's, or a newer schema than this version knows
-    ├── DependencyDown              a server does not answer (exit code 3); a job pauses, no item is charged
-    ├── JobRefused                  the job cannot start now (exit code 4): held, or another one of its kind runs
-    ├── NotFound                    no such job, user or object (exit code 2)
-    ├── LeaseLost                   this process no longer holds the job: it must write nothing more
-    └── ItemError                   one item failed: it is charged, the job goes on
-        ├── ServiceFailed           a service went on failing after every try
-        ├── MalformedAnswer         a service answered with a document of the wrong shape
-        └── WriteFailed             the graph refused this item's data
+RetrographError                 a sentence for a person: what, which item, what to do
+├── UsageError                  wrong input; nothing was changed (exit code 2)
+│   ├── ConfigurationError      a setting is wrong or missing; also 401 and 403 of a service
+│   ├── MissingExtra            a URL needs an optional dependency that is not installed
+│   └── IncompatibleGraph       another graph than the job's, or a newer schema than this version knows
+├── DependencyDown              a server does not answer (exit code 3); a job pauses, no item is charged
+├── JobRefused                  the job cannot start now (exit code 4): held, or another one of its kind runs
+├── NotFound                    no such job, user or object (exit code 2)
+├── LeaseLost                   this process no longer holds the job: it must write nothing more
+└── ItemError                   one item failed: it is charged, the job goes on
+    ├── ServiceFailed           a service went on failing after every try
+    ├── MalformedAnswer         a service answered with a document of the wrong shape
+    └── WriteFailed             the graph refused this item's data
 """
 
 

@@ -16,7 +16,7 @@ from retrograph.jobs.kind import Resolved
 from retrograph.jobs.progress import Progress
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState
-from retrograph.jobs.work import PROCESSED, Outcome, Source
+from retrograph.jobs.work import PROCESSED, Outcome, Permit, Source, unconditionally
 from retrograph.service import Engine, Service, StartRequest
 from retrograph.store.schema import open_database
 
@@ -51,7 +51,7 @@ class WritesLines:
         del job
         return self
 
-    async def load(self, key: str) -> Outcome:
+    async def load(self, key: str, permit: Permit = unconditionally) -> Outcome:
         await asyncio.sleep(self._seconds)
         self._file.write(f"{key}\n")
         return PROCESSED

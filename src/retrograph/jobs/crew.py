@@ -110,7 +110,7 @@ class Crew:
     async def _one(self, item: Item, *, retried: bool) -> bool:
         """Does an item; answers whether it is done, be it well or not. One that is not done is counted nowhere."""
         try:
-            outcome = await self._load.load(item.key)
+            outcome = await self._load.load(item.key, self._keeper.check)
         except DependencyDown as error:
             self._halt.dependency_down(error.dependency, str(error))
         except (ConfigurationError, MissingExtra, IncompatibleGraph) as error:

@@ -3,7 +3,7 @@
 The engine knows nothing else of the work. Both contracts are structural: a class that has these methods fits.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -30,6 +30,13 @@ class Outcome:
 
 PROCESSED = Outcome(status="processed")
 
+Permit = Callable[[], None]
+"""Raises LeaseLost where no write may begin any more."""
+
+
+def unconditionally() -> None:
+    """The permit of whoever holds no lease."""
+
 
 class Source(Protocol):
     """What a job walks over, in an order that never changes while the job lives."""
@@ -47,8 +54,8 @@ class Load(Protocol):
     """What is done with one item. Called concurrently, and again for an item whose outcome was lost: it must be
     safe to repeat."""
 
-    async def load(self, key: str) -> Outcome:
-        """Does one item.
+    async def load(self, key: str, permit: Permit = unconditionally) -> Outcome:
+        """Does one item. Whatever writes asks `permit` first: the lease may have ended since the item began.
 
         Raises `ItemError` (charged to the item, unless its `dependency` no longer answers a ping), `DependencyDown`
         (the job pauses, nothing is charged) or `ConfigurationError` (the run fails, nothing is charged).

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
 from retrograph.errors import DependencyDown, ServiceFailed
 from retrograph.facts import Facts, Loaded
-from retrograph.jobs.work import Outcome
+from retrograph.jobs.work import Outcome, Permit, unconditionally
 from retrograph.loading.history_facts import (
     Catalogue,
     HistoryFacts,
@@ -33,8 +33,8 @@ GRAPH: Final = "graph"
 class FactWriter(Protocol):
     """Whoever joins facts into the graph."""
 
-    async def join(self, facts: Facts) -> None:
-        """Returns once the facts are committed."""
+    async def join(self, facts: Facts, permit: Permit) -> None:
+        """Returns once the facts are committed; `permit` is asked before a transaction begins."""
         ...
 
 
@@ -88,11 +88,11 @@ class UserHistoryLoad:
         clients = (services.receipts, services.orders, services.products, services.categories)
         self._clients = {client.service.name: client for client in clients if client is not None}
 
-    async def load(self, key: str) -> Outcome:
+    async def load(self, key: str, permit: Permit = unconditionally) -> Outcome:
         """Loads one user. Raises ItemError naming the service or the graph that failed it, ConfigurationError where
         a service refuses us, DependencyDown where the graph does not answer."""
         history = await self._fetched(key)
-        await self._writer.join(history.facts)
+        await self._writer.join(history.facts, permit)
         return Outcome(status="processed", refused=history.refused)
 
     async def ping(self, dependency: str) -> bool:

@@ -9,7 +9,7 @@ from retrograph.jobs.job import Job
 from retrograph.jobs.kind import Resolved
 from retrograph.jobs.progress import Progress
 from retrograph.jobs.sql_store import SqlJobStore
-from retrograph.jobs.work import PROCESSED, Item, Outcome, Source
+from retrograph.jobs.work import PROCESSED, Item, Outcome, Permit, Source, unconditionally
 from retrograph.service import Engine, Service, StartAnswer, StartRequest
 from retrograph.store.schema import open_database
 from tests.unit.jobs.clocks import SteppedClock
@@ -30,7 +30,7 @@ class ScriptedLoad:
         self.during: Callable[[str], object] = lambda key: None
         self.gates: dict[str, asyncio.Event] = {}
 
-    async def load(self, key: str) -> Outcome:
+    async def load(self, key: str, permit: Permit = unconditionally) -> Outcome:
         self.calls.append(key)
         self.during(key)
         if key in self.gates:

@@ -12,8 +12,17 @@ import pytest_asyncio
 from aiohttp import web
 
 from retrograph.clock import MILLIS_PER_DAY, iso, to_millis
-from retrograph.errors import ConfigurationError, DependencyDown, ItemError, MalformedAnswer, ServiceFailed, WriteFailed
+from retrograph.errors import (
+    ConfigurationError,
+    DependencyDown,
+    ItemError,
+    LeaseLost,
+    MalformedAnswer,
+    ServiceFailed,
+    WriteFailed,
+)
 from retrograph.facts import Facts, Loaded
+from retrograph.jobs.work import Permit
 from retrograph.loading.user_history import HistoryServices, HistorySpec, LoadHooks, UserHistoryLoad
 from retrograph.sandbox import SERVICES, Faults, Sandbox, SandboxOptions, running
 from retrograph.upstream.categories import Categories
@@ -38,7 +47,8 @@ class Recorder:
     facts: list[Facts] = field(default_factory=list)
     failure: Exception | None = None
 
-    async def join(self, facts: Facts) -> None:
+    async def join(self, facts: Facts, permit: Permit) -> None:
+        permit()
         if self.failure is not None:
             raise self.failure
         self.facts.append(facts)
@@ -296,3 +306,13 @@ async def test_users_that_load_side_by_side_share_what_they_ask_for(sandbox: San
     for facts in together.writer.facts:
         by_user.setdefault(facts.user.user_id, []).append(facts)
     assert by_user == {facts.user.user_id: [facts, facts] for facts in one_by_one.writer.facts}
+
+
+async def test_a_lease_that_ended_while_history_came_in_begins_no_write(sandbox: Sandbox) -> None:
+    def lost() -> None:
+        raise LeaseLost("it ran out")
+
+    async with loading(urls_of(sandbox)) as made:
+        with pytest.raises(LeaseLost):
+            await made.load.load(shopper(), lost)
+        assert made.writer.facts == []

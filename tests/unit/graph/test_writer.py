@@ -1,0 +1,124 @@
+"""Group commit: what shares a transaction, what fails alone, and what begins no transaction at all."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from retrograph.clock import SystemClock
+from retrograph.errors import DependencyDown, LeaseLost
+from retrograph.facts import Facts, UserFacts
+from retrograph.graph.split import split
+from retrograph.graph.sqlite.store import SqliteGraph
+from retrograph.graph.store import GraphTransaction, TransientGraphError
+from retrograph.graph.writer import MAX_USERS, GraphWriter
+from tests.contracts.graphs import purchase
+
+
+class Hurried(SystemClock):
+    """A clock whose waits take no time."""
+
+    async def sleep(self, seconds: float) -> None:
+        return
+
+
+class Counted(SqliteGraph):
+    """A graph that counts its transactions and breaks some of them before they commit."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.begun = 0
+        self.broken: list[Exception] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[GraphTransaction]:
+        async with super().transaction() as transaction:
+            self.begun += 1
+            yield transaction
+            if self.broken:
+                raise self.broken.pop()
+
+
+@pytest.fixture
+async def graph(tmp_path: Path) -> AsyncIterator[Counted]:
+    opened = Counted(tmp_path / "graph.db")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def visitor(number: int) -> Facts:
+    return Facts(user=UserFacts(user_id=f"user-{number:03d}", first_seen_at=1))
+
+
+async def test_what_is_ready_at_the_same_time_shares_a_transaction(graph: Counted) -> None:
+    async with GraphWriter(graph, Hurried()) as writer:
+        await asyncio.gather(*(writer.join(visitor(number)) for number in range(MAX_USERS * 2 + 1)))
+    assert graph.begun == 3
+    assert len(await graph.user_ids("", 1000)) == MAX_USERS * 2 + 1
+
+
+async def test_a_broken_transaction_is_repeated_whole(graph: Counted) -> None:
+    graph.broken = [TransientGraphError("deadlock"), TransientGraphError("the answer to COMMIT was lost")]
+    async with GraphWriter(graph, Hurried()) as writer:
+        await asyncio.gather(*(writer.join(purchase(f"u{n}", f"r{n}", 1, "apple")) for n in range(3)))
+    assert (await graph.stats()).totals == {"times": 3, "frequency": 3, "purchase_count": 0}
+
+
+async def test_an_outage_is_told_to_all_that_wait(graph: Counted) -> None:
+    graph.broken = [TransientGraphError("locked", outage=True)] * 10
+    async with GraphWriter(graph, Hurried()) as writer:
+        answers = await asyncio.gather(*(writer.join(visitor(n)) for n in range(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [DependencyDown] * 3
+
+
+async def test_a_lost_lease_begins_no_transaction(graph: Counted) -> None:
+    def lost() -> None:
+        raise LeaseLost("it ran out")
+
+    async with GraphWriter(graph, Hurried()) as writer:
+        with pytest.raises(LeaseLost):
+            await writer.join(purchase("ann", "r1", 1, "apple"), lost)
+        await writer.join(visitor(1))
+    assert await graph.user_ids("", 10) == ["user-001"]
+
+
+async def test_a_lease_that_is_lost_between_two_tries_begins_no_second_one(graph: Counted) -> None:
+    graph.broken = [TransientGraphError("deadlock")]
+
+    def permit() -> None:
+        if not graph.broken:
+            raise LeaseLost("it ran out")
+
+    async with GraphWriter(graph, Hurried()) as writer:
+        with pytest.raises(LeaseLost):
+            await writer.join(visitor(1), permit)
+    assert await graph.user_ids("", 10) == []
+
+
+async def test_who_no_longer_waits_does_not_hold_up_the_others(graph: Counted) -> None:
+    async with GraphWriter(graph, Hurried()) as writer:
+        leaving = asyncio.create_task(writer.join(visitor(1)))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await writer.join(visitor(2))
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+    assert "user-002" in await graph.user_ids("", 10)
+
+
+async def test_the_error_of_the_block_comes_out_as_it_is(graph: Counted) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with GraphWriter(graph, Hurried()):
+            raise ZeroDivisionError
+
+
+def test_a_split_user_is_all_there_and_ends_with_the_load() -> None:
+    facts = purchase("ann", "r1", 1, "apple", "bread", "cheese", full=True)
+    parts = list(split(facts, most=2))
+    assert [part.user.loaded is not None for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert sorted(product for part in parts for product in part.user.purchases) == ["apple", "bread", "cheese"]
+    assert max(part.user.size for part in parts) <= 2
+    assert list(split(facts, most=100)) == [facts]
