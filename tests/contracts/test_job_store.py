@@ -1,11 +1,8 @@
 """What every job store keeps: checkpoints whole or not at all, each once; failures; lists; the log."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from retrograph.errors import LeaseLost, NotFound, RetrographError, UsageError
-from retrograph.jobs.frozen import CHUNK_IDS, FrozenItems, freeze
+from retrograph.errors import LeaseLost, NotFound
 from retrograph.jobs.job import Counts, Retry, Sample, Spec
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState, NotPossible
@@ -14,7 +11,6 @@ from retrograph.jobs.store import (
     Claimed,
     Ending,
     FailureQuery,
-    JobQuery,
     NotClaimable,
     Reset,
     Selection,
@@ -33,11 +29,6 @@ from tests.contracts.job_stores import (
 )
 
 __all__ = ["store", "store_url", "stores"]
-
-
-async def each(count: int) -> AsyncIterator[str]:
-    for number in range(count):
-        yield f"user-{number}"
 
 
 async def test_a_key_is_accepted_once_for_each_graph(store: SqlJobStore) -> None:
@@ -157,58 +148,12 @@ async def test_an_operator_can_name_the_failures_to_retry(store: SqlJobStore, st
     assert [failure.item for failure in selected] == ["x", "z"]
 
 
-async def test_failures_are_paged_in_either_order(store: SqlJobStore) -> None:
-    lease = (await running(store)).lease
-    items = [f"u{number}" for number in range(1_200)]
-    await store.checkpoint(lease, processed(1, 0, "2", failures=failing(*items)), LEASE_MS)
-    assert (await store.get(lease.job_id)).counts.failed == 1_200
-    up = await store.failures(lease.job_id, FailureQuery(after=3, limit=2))
-    down = await store.failures(lease.job_id, FailureQuery(latest_first=True, after=1_199, limit=2))
-    assert [failure.number for failure in up] == [4, 5]
-    assert [failure.number for failure in down] == [1_198, 1_197]
-
-
 async def test_samples_are_kept_for_a_day(store: SqlJobStore) -> None:
     lease = (await running(store)).lease
     for number, at in enumerate([1_000, 50_000, 86_400_000 + 10_000], start=1):
         sample = Sample(at=at, rate=1.5, scanned=number)
         await store.checkpoint(lease, processed(number, 1, "1", sample=sample), LEASE_MS)
     assert [sample.at for sample in await store.samples(lease.job_id, 0)] == [50_000, 86_410_000]
-
-
-async def test_ids_are_frozen_and_walked_from_any_cursor(store: SqlJobStore) -> None:
-    job = await store.accept(new_job(whole=False, total=None), "ann")
-    assert isinstance(await store.claim(claim_of(job)), NotClaimable)
-    frozen = await freeze(store, job.job_id, each(2 * CHUNK_IDS + 3))
-    sealed = await store.seal(job.job_id, frozen.list_id, frozen.ids)
-    assert (sealed.whole, sealed.total, sealed.list_id) == (True, 2_003, frozen.list_id)
-    source = FrozenItems(store, frozen.list_id, frozen.ids)
-    walked = [item async for item in source.walk(None)]
-    assert [item.key for item in walked] == [f"user-{number}" for number in range(2_003)]
-    for after in ("999", "1000", "1001", "2002", "2003"):
-        rest = [item async for item in source.walk(after)]
-        assert rest == walked[int(after) :]
-
-
-async def test_a_list_that_was_half_frozen_is_never_taken_for_whole(store: SqlJobStore) -> None:
-    job = await store.accept(new_job(whole=False), "ann")
-    await store.freeze(job.job_id, "list-1", 0, [(2, b"x"), (2, b"y")])
-    await store.freeze(job.job_id, "list-2", 1, [(2, b"y")])
-    for list_id, ids in (("list-1", 5), ("list-2", 2), ("list-3", 1)):
-        with pytest.raises(RetrographError, match="start again"):
-            await store.seal(job.job_id, list_id, ids)
-    assert not (await store.get(job.job_id)).whole
-    assert (await store.seal(job.job_id, "list-1", 4)).whole
-    assert await store.chunk("list-2", 1) is None
-
-
-async def test_the_first_of_two_concurrent_lists_counts(store: SqlJobStore) -> None:
-    job = await store.accept(new_job(whole=False), "ann")
-    await store.freeze(job.job_id, "list-1", 0, [(1, b"x")])
-    await store.seal(job.job_id, "list-1", 1)
-    await store.freeze(job.job_id, "list-2", 0, [(2, b"y")])
-    assert (await store.seal(job.job_id, "list-2", 2)).list_id == "list-1"
-    assert (await store.chunk("list-1", 0), await store.chunk("list-2", 0)) == (b"x", None)
 
 
 async def test_a_job_that_never_began_can_be_forgotten_and_no_other(store: SqlJobStore) -> None:
@@ -235,44 +180,6 @@ async def test_a_reset_starts_from_zero_and_the_log_goes_on(store: SqlJobStore, 
     assert (job.spec.digest, job.list_id, job.complete, claimed.done_above) == ("d2", "list-2", False, frozenset())
     assert not await store.failures(job.job_id, FailureQuery())
     assert len(await store.log(job.job_id)) == before + 1
-
-
-@pytest.mark.parametrize(
-    ("sort", "expected"),
-    [("key", "abcde"), ("-key", "edcba"), ("created_at", "baced"), ("-created_at", "decab"), ("state", None)],
-)
-async def test_lists_are_sorted_and_paged(store: SqlJobStore, stores: Stores, sort: str, expected: str | None) -> None:
-    for key in "baced":
-        await store.accept(new_job(key), "ann")
-        stores.time.advance(5)
-    seen: list[str] = []
-    page = await store.page(JobQuery(sort=sort, limit=2))
-    seen += [job.key for job in page.jobs]
-    while page.next:
-        page = await store.page(JobQuery(sort=sort, limit=2, after=page.next))
-        seen += [job.key for job in page.jobs]
-    assert "".join(sorted(seen)) == "abcde"
-    assert expected is None or "".join(seen) == expected
-
-
-async def test_lists_are_searched_and_filtered(store: SqlJobStore) -> None:
-    await running(store, "Nightly_1")
-    await store.accept(new_job("nightlyX1"), "ann")
-    archived = await store.accept(new_job("old"), "ann")
-    await store.archive(archived.job_id, "ann")
-
-    async def keys(**query: object) -> set[str]:
-        return {job.key for job in (await store.page(JobQuery(**query))).jobs}  # type: ignore[arg-type]
-
-    assert await keys() == {"Nightly_1", "nightlyX1"}
-    assert await keys(search="nightly_1") == {"Nightly_1"}
-    assert await keys(search="100%") == set()
-    assert await keys(states=frozenset({JobState.RUNNING})) == {"Nightly_1"}
-    assert await keys(archived=True) == {"old"}
-    assert await keys(kind="identity") == set()
-    for wrong in ({"sort": "secret"}, {"after": "nonsense"}, {"after": "WyItIiwxXQ"}):
-        with pytest.raises(UsageError):
-            await keys(**wrong)
 
 
 async def test_operators_act_at_once_where_nobody_runs_the_job(store: SqlJobStore) -> None:
@@ -316,3 +223,13 @@ async def test_a_checkpoint_after_the_end_is_refused(store: SqlJobStore) -> None
     with pytest.raises(LeaseLost):
         await store.checkpoint(lease, Checkpoint(number=2), LEASE_MS)
     assert (await store.get(lease.job_id)).counts.processed == 1
+
+
+async def test_only_edges_of_the_table_are_ever_written(store: SqlJobStore) -> None:
+    lease = (await running(store)).lease
+    with pytest.raises(NotPossible, match="cannot become canceled"):
+        await store.end(lease, processed(1, 1, "1"), Ending(state=JobState.CANCELED))
+    with pytest.raises(NotPossible, match="cannot become pending"):
+        await store.end(lease, processed(1, 1, "1"), Ending(state=JobState.PENDING))
+    job = await store.get(lease.job_id)
+    assert (job.state, job.counts.processed) == (JobState.RUNNING, 0)

@@ -31,8 +31,8 @@ async def open_database(
     """Connects and migrates. `synchronous` is SQLite's: NORMAL only where the graph is the same file.
 
     `busy_seconds` bounds the wait for another one's lock, and on PostgreSQL how long a transaction may lie idle; it
-    must be well under a lease. Raises ConfigurationError (wrong URL, credentials, not writable, or a newer version's), DependencyDown,
-    MissingExtra.
+    must be well under a lease. Raises ConfigurationError (wrong URL, credentials, not writable, or a newer
+    version's), DependencyDown, MissingExtra.
     """
     database = connect(url, synchronous=synchronous, busy_seconds=busy_seconds, now=now)
     try:

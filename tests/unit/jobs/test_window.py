@@ -1,6 +1,8 @@
 """The cursor under concurrency: whatever order items end in, nothing is lost, skipped or done twice."""
 
-from hypothesis import given
+from collections.abc import Iterable
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrograph.jobs.sql.rows import packed, unpacked
@@ -18,38 +20,53 @@ def test_the_cursor_stops_below_the_lowest_item_that_is_not_done() -> None:
     assert (window.cursor, window.above, window.span) == ("3", ["5"], 2)
 
 
-@given(st.data(), st.integers(min_value=1, max_value=60))
-def test_items_survive_any_order_of_completion_and_any_crash(data: st.DataObject, total: int) -> None:
-    """A model of runs that crash: only what a checkpoint saved is known to the next one."""
-    cursor: str | None = None
-    above: frozenset[str] = frozenset()
-    saved: set[int] = set()
-    for _ in range(200):
-        window, unsaved = Window(cursor, above), set[int]()
-        under_way: list[tuple[int, Slot]] = []
-        position = int(cursor or 0)
-        for _ in range(data.draw(st.integers(0, 30), label="steps")):
-            action = data.draw(st.sampled_from(["take", "finish", "save"]))
-            if action == "take" and position < total:
-                position += 1
-                slot = window.take(str(position))
-                if slot is not None:
-                    under_way.append((position, slot))
-            elif action == "finish" and under_way:
-                number, slot = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
-                assert number not in saved | unsaved, "done twice without need"
-                window.finish(slot)
-                unsaved.add(number)
-            elif action == "save":
-                cursor, above = window.cursor, unpacked(packed(window.above))
-                saved |= unsaved
-                unsaved = set()
-                assert saved == set(range(1, int(cursor or 0) + 1)) | {int(known) for known in above}
-        if len(saved) == total:
-            break
-    else:
-        saved |= unsaved
-    assert saved <= set(range(1, total + 1))
+class Saved:
+    """What a checkpoint has kept."""
+
+    def __init__(self) -> None:
+        self.cursor: str | None = None
+        self.above: frozenset[str] = frozenset()
+        self.items: set[int] = set()
+
+
+def one_run(saved: Saved, total: int, steps: Iterable[tuple[str, int]]) -> None:
+    """Items are taken, finished in any order and saved from time to time; then the process dies."""
+    window, unsaved = Window(saved.cursor, saved.above), set[int]()
+    under_way: list[tuple[int, Slot]] = []
+    position = int(saved.cursor or 0)
+    for step, choice in steps:
+        if step == "take" and position < total:
+            position += 1
+            slot = window.take(str(position))
+            if slot is not None:
+                under_way.append((position, slot))
+        elif step == "finish" and under_way:
+            number, slot = under_way.pop(choice % len(under_way))
+            assert number not in saved.items | unsaved, "done twice without need"
+            window.finish(slot)
+            unsaved.add(number)
+        elif step == "save":
+            saved.cursor, saved.above = window.cursor, unpacked(packed(window.above))
+            saved.items |= unsaved
+            unsaved = set()
+            known = set(range(1, int(saved.cursor or 0) + 1)) | {int(cursor) for cursor in saved.above}
+            assert saved.items == known
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["take", "take", "finish", "finish", "save"]), st.integers(0, 30)), max_size=60
+)
+
+
+@settings(deadline=None)
+@given(st.lists(STEPS, max_size=4), st.integers(min_value=1, max_value=25))
+def test_items_survive_any_order_of_completion_and_any_crash(runs: list[list[tuple[str, int]]], total: int) -> None:
+    saved = Saved()
+    for steps in runs:
+        one_run(saved, total, steps)
+    one_run(saved, total, [("take", 0)] * total + [("finish", 7)] * total + [("save", 0)])
+    assert saved.items == set(range(1, total + 1))
+    assert (saved.cursor, saved.above) == (str(total), frozenset())
 
 
 @given(st.sets(st.one_of(st.integers(0, 500).map(str), st.text(max_size=5))))
