@@ -193,9 +193,9 @@ class Settings(BaseSettings):
     )
     cache: CacheUrl = Field(
         default_factory=_cache_beside_store,
-        description="What processes share and could do without: `sqlite:///FILE`. Default: the store's file if it is "
-        "one, else `sqlite:///retrograph.db`. Answers of the product and category services are no part of it: each "
-        "process remembers them in memory, for a day.",
+        description="Where processes share what they could do without: `sqlite:///FILE`. Default: the store's file if it "
+        "is one, else `sqlite:///retrograph.db`. It is checked, and this version keeps nothing there yet: answers of the "
+        "product and category services are remembered in memory, for a day.",
     )
     environment: str = Field(
         default="local",
