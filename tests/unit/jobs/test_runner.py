@@ -141,6 +141,17 @@ async def test_a_retry_goes_on_with_its_own_cursor(world: World) -> None:
     assert numbers(job) == {"processed": 2, "failed": 4, "skipped": 0}
 
 
+async def test_a_retry_that_is_at_its_end_makes_room_for_the_next_one(world: World) -> None:
+    for number in (1, 2, 3):
+        world.load.script[f"user-{number}"] = ServiceFailed("no")
+    await world.run(concurrency=1, max_consecutive_failures=3)
+    world.load.script["user-6"] = DependencyDown("graph", "no answer")
+    job = await world.run(concurrency=1, max_consecutive_failures=25)
+    assert (job.reason, job.retry, job.cursor) == ("dependency-down", None, "5")
+    world.load.script.clear()
+    assert (await world.run(concurrency=1)).counts == Counts(processed=10)
+
+
 async def test_items_done_above_the_cursor_are_not_done_again(world: World) -> None:
     world.load.gates["user-1"] = asyncio.Event()
     world.load.script["user-9"] = DependencyDown("graph", "no answer")
