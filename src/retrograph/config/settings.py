@@ -193,9 +193,9 @@ class Settings(BaseSettings):
     )
     cache: CacheUrl = Field(
         default_factory=_cache_beside_store,
-        description="Where processes share what they could do without: `sqlite:///FILE`. Default: the store's file if it "
-        "is one, else `sqlite:///retrograph.db`. It is checked, and this version keeps nothing there yet: answers of the "
-        "product and category services are remembered in memory, for a day.",
+        description="Where processes share what they could do without: `sqlite:///FILE`. Default: the store's file "
+        "if it is one, else `sqlite:///retrograph.db`. It is checked, and this version keeps nothing there yet: "
+        "answers of the product and category services are remembered in memory, for a day.",
     )
     environment: str = Field(
         default="local",
