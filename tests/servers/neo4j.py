@@ -15,7 +15,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from tests.servers import downloads
 from tests.servers.java import copy_artifacts, find_java
-from tests.servers.server import HOST, Server, free_port, listens
+from tests.servers.server import HOST, Server, listens
 
 OPENED_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent", "java.lang")
 QUICK_TO_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -24,7 +24,8 @@ CONFIGURATION = """\
 server.default_listen_address={host}
 server.bolt.listen_address={host}:{bolt}
 server.bolt.advertised_address={host}:{bolt}
-server.http.listen_address={host}:{http}
+server.http.enabled=false
+internal.server.bolt.thread_pool_shutdown_wait_time=1s
 server.memory.pagecache.size=256m
 dbms.usage_report.enabled=false
 server.bolt.tls_level=OPTIONAL
@@ -58,7 +59,6 @@ class Neo4jServer(Server):
         self.password = secrets.token_urlsafe(12)
         self._heap = heap
         self._tuning = tuning
-        self._http_port = free_port()
 
     @property
     def title(self) -> str:
@@ -85,7 +85,7 @@ class Neo4jServer(Server):
         for name in ("conf", "data", "logs", "run", "plugins", "import", "licenses"):
             (self.folder / name).mkdir()
         (self.folder / "lib").symlink_to(self._jars())
-        text = CONFIGURATION.format(host=HOST, bolt=self.port, http=self._http_port)
+        text = CONFIGURATION.format(host=HOST, bolt=self.port)
         (self.folder / "conf" / "neo4j.conf").write_text(text)
         self._make_certificate()
         admin = ["org.neo4j.cli.AdminTool", "dbms", "set-initial-password", self.password]
@@ -115,6 +115,9 @@ class Neo4jServer(Server):
         except (DriverError, Neo4jError, OSError):
             return False
         return True
+
+    def log_files(self) -> list[Path]:
+        return [*super().log_files(), self.folder / "logs" / "neo4j.log"]
 
     def driver(self) -> Driver:
         """A driver to look at the graph with, as its owner would; the caller closes it."""
