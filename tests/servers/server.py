@@ -143,11 +143,16 @@ class Server(ABC):
             shutil.rmtree(self._folder, ignore_errors=True)
         self._guard = self._folder = None
 
+    def log_files(self) -> list[Path]:
+        """Where the server's words are: its output, and files of its own."""
+        return [self._log]
+
     def logs(self, lines: int = 60) -> str:
-        """The last lines that the server has printed."""
-        if self._folder is None or not self._log.exists():
+        """The last lines that the server has printed, out of each of its logs."""
+        if self._folder is None:
             return ""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+        printed = [file.read_text(errors="replace") for file in self.log_files() if file.exists()]
+        return "\n".join(line for text in printed for line in text.splitlines()[-lines:])
 
     def __enter__(self) -> Self:
         return self.start()

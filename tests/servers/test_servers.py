@@ -23,6 +23,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.server import free_port, listens
 from tests.servers.toxiproxy import ToxiproxyServer
 
+ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
 COMPONENTS = "CALL dbms.components() YIELD name, versions WHERE name = 'Neo4j Kernel' RETURN versions[0] AS version"
 
@@ -150,6 +151,27 @@ def test_a_proxy_can_be_cut_and_mended(postgres: PostgresServer, toxiproxy: Toxi
         proxy.add_toxic("no-such-toxic")
 
 
+def test_a_proxy_of_an_earlier_test_is_gone(toxiproxy: ToxiproxyServer) -> None:
+    assert toxiproxy.ask("GET", "/proxies") == {}
+
+
+@pytest.mark.parametrize(("in_ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
+def test_a_missing_server_is_told_loudly_and_fails_in_ci(in_ci: str, outcome: str, tmp_path: Path) -> None:
+    only = f"{Path(__file__).relative_to(ROOT)}::test_a_proxy_of_an_earlier_test_is_gone"
+    nothing_installed = {"PATH": "", "RETROGRAPH_SERVERS_DIR": str(tmp_path), "CI": in_ci}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", only],
+        cwd=ROOT,
+        env={**os.environ, **nothing_installed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome in done.stdout
+    assert "`go` is not installed" in done.stdout
+    assert ("NOT TESTED: 1 tests need a server that cannot be had here" in done.stdout) == (in_ci == "")
+
+
 @pytest.mark.server
 def test_a_server_ends_with_the_process_that_started_it(postgres: PostgresServer) -> None:
     program = (
@@ -158,9 +180,8 @@ def test_a_server_ends_with_the_process_that_started_it(postgres: PostgresServer
         "print(server._pid, server.folder, flush=True)\n"
         "input()\n"
     )
-    root = Path(__file__).parents[2]
     asker = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert asker.stdout is not None
     pid, folder = asker.stdout.readline().split()
