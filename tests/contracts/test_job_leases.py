@@ -1,15 +1,20 @@
 """Who may write to a job: one holder at a time, for as long as its lease lasts by the database's clock."""
 
 import asyncio
+import threading
+import time
 from collections import Counter
 from contextlib import suppress
 
 import pytest
+from sqlalchemy import Connection, select
 
 from retrograph.errors import LeaseLost
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState
 from retrograph.jobs.store import Claimed, Ending, Held, NotClaimable
+from retrograph.store.schema import open_database
+from retrograph.store.tables import jobs
 from tests.contracts.job_stores import (
     LEASE_MS,
     Stores,
@@ -170,11 +175,11 @@ async def test_many_processes_that_claim_one_job_at_once_get_one_lease(stores: S
 
 async def test_many_processes_that_claim_jobs_of_one_lane_at_once_get_one_lease(stores: Stores) -> None:
     openers = [await stores.open(real_time=True) for _ in range(4)]
-    jobs = [await openers[0].accept(new_job(f"job-{number}"), "ann") for number in range(8)]
+    accepted = [await openers[0].accept(new_job(f"job-{number}"), "ann") for number in range(8)]
     answers = await asyncio.gather(
         *(
             openers[number % 4].claim(claim_of(job, f"p{number}", lane="purchases", lease_ms=60_000))
-            for number, job in enumerate(jobs)
+            for number, job in enumerate(accepted)
         )
     )
     assert Counter(type(answer) for answer in answers) == {Claimed: 1, Held: 7}
@@ -183,11 +188,11 @@ async def test_many_processes_that_claim_jobs_of_one_lane_at_once_get_one_lease(
 async def test_renewals_and_claims_at_the_edge_of_a_lease_never_make_two_holders(stores: Stores) -> None:
     """Leases as short as a transaction: whoever renews at the last moment must exclude whoever judges it as over."""
     openers = [await stores.open(real_time=True) for _ in range(3)]
-    jobs = [await openers[0].accept(new_job(f"job-{number}"), "ann") for number in range(3)]
+    accepted = [await openers[0].accept(new_job(f"job-{number}"), "ann") for number in range(3)]
     seen: list[int] = []
 
     async def compete(number: int) -> None:
-        opener, job = openers[number], jobs[number]
+        opener, job = openers[number], accepted[number]
         for _ in range(100):
             answer = await opener.claim(claim_of(job, f"p{number}", lane="purchases", lease_ms=50))
             if isinstance(answer, Claimed):
@@ -201,3 +206,28 @@ async def test_renewals_and_claims_at_the_edge_of_a_lease_never_make_two_holders
     await asyncio.gather(*(compete(number) for number in range(3)))
     assert seen
     assert max(seen) <= 1
+
+
+async def test_who_waits_for_a_lock_is_judged_by_the_time_after_the_wait(stores: Stores) -> None:
+    store = await stores.open(real_time=True)
+    job = await store.accept(new_job(), "ann")
+    claimed = await store.claim(claim_of(job, lease_ms=400))
+    assert isinstance(claimed, Claimed)
+    locked = threading.Event()
+
+    def outlast_the_lease(connection: Connection) -> None:
+        connection.execute(select(jobs).where(jobs.c.job_id == job.job_id).with_for_update())
+        locked.set()
+        time.sleep(0.6)
+
+    async def hold() -> None:
+        database = await open_database(stores.url)
+        await database.write(outlast_the_lease)
+        await database.close()
+
+    holding = asyncio.create_task(asyncio.to_thread(asyncio.run, hold()))
+    await asyncio.to_thread(locked.wait)
+    with pytest.raises(LeaseLost):
+        await store.checkpoint(claimed.lease, processed(1, 5, "5"), LEASE_MS)
+    await holding
+    assert (await store.get(job.job_id)).counts.processed == 0
