@@ -1,7 +1,9 @@
 """A job that runs in this process to its end: its own watchdog.
 
 At the runtime cap it goes on with the next run at once; while a dependency is down it waits and asks again; a lease
-that was lost is taken again where nobody else has. Only what a person, a failure or the end decides ends it.
+that was lost is taken again where nobody else has. At the end the few items that a service failed are tried once more:
+among very many calls, a service that fails one in ten fails some call every time it is tried. Only what a person, a
+failure or the end decides ends it.
 """
 
 import asyncio
@@ -22,6 +24,9 @@ from retrograph.jobs.store import Ending, JobStore, NotClaimable
 FIRST_WAIT_SECONDS: Final = 1.0
 LONGEST_WAIT_SECONDS: Final = 30.0
 
+STORE: Final = "store"
+"""The dependency that no load knows: the frozen ids are read from it."""
+
 
 class Foreground:
     """One job of this process, over as many runs as it takes."""
@@ -38,6 +43,7 @@ class Foreground:
         self._run: Run | None = None
         self._asked = asyncio.Event()
         self._job: Job | None = None
+        self._chance_given = once
 
     async def to_its_end(self, taken: Taken, open_work: Callable[[Job], Awaitable[Work]]) -> Job:
         """Answers the job as it ended. Raises LeaseLost where another process holds it now."""
@@ -49,6 +55,8 @@ class Foreground:
             next_run = None
             if self._goes_on(job):
                 next_run, job = await self._resumed(job, down, open_work)
+            elif self._deserves_a_second_chance(job):
+                next_run = await self._second_chance(job)
         return job
 
     async def stop(self, who: str, why: str) -> None:
@@ -88,6 +96,20 @@ class Foreground:
         # A job that still reads as running is one whose lease was lost.
         on_its_way = (PauseReason.MAX_RUNTIME, PauseReason.DEPENDENCY_DOWN)
         return job.state is JobState.RUNNING or (job.state is JobState.PAUSED and job.reason in on_its_way)
+
+    def _deserves_a_second_chance(self, job: Job) -> bool:
+        wanted = job.parameters.mode == "full" and job.parameters.retry_failed_before_cursor
+        return job.state is JobState.SUCCEEDED and wanted and not self._chance_given and not self._asked.is_set()
+
+    async def _second_chance(self, job: Job) -> Taken | None:
+        """Fewer items than would pause the job if all failed again: a job that ended well must not end worse."""
+        self._chance_given = True
+        with suppress(DependencyDown):
+            taken = await self._starter.second_chance(job, job.parameters.max_consecutive_failures)
+            if taken is not None:
+                self._watch.said("trying once more what a service failed")
+            return taken
+        return None
 
     async def _resumed(
         self, job: Job, down: str | None, open_work: Callable[[Job], Awaitable[Work]]
@@ -132,6 +154,9 @@ class Foreground:
             raise LeaseLost(f"another process has taken job {job.key} over")
 
     async def _answers(self, job: Job, dependency: str, open_work: Callable[[Job], Awaitable[Work]]) -> bool:
+        if dependency == STORE:
+            await self._store.ping()
+            return True
         try:
             work = await open_work(job)
         except DependencyDown:

@@ -6,7 +6,14 @@ from typing import Final
 from uuid import uuid4
 
 from retrograph.clock import Clock, to_millis
-from retrograph.errors import DependencyDown, IncompatibleGraph, JobRefused, RetrographError, UsageError
+from retrograph.errors import (
+    DependencyDown,
+    IncompatibleGraph,
+    JobRefused,
+    RetrographError,
+    ServiceFailed,
+    UsageError,
+)
 from retrograph.jobs import parameters
 from retrograph.jobs.claiming import holder_name, take
 from retrograph.jobs.frozen import freeze
@@ -84,6 +91,22 @@ class Starter:
         retry = _retry_of(job, job.parameters)
         claim = self._claim(job, job.parameters, who, why, retry=retry, origins=RESUMABLE, resumed=True)
         return await take(self._store, claim, self._clock, lambda _: None, wait=False)
+
+    async def second_chance(self, job: Job, most: int) -> Taken | None:
+        """Takes a job that has just succeeded once more, for the few items that a service failed; `None` where there
+        are none, `most` or more, or where the job cannot be taken. Raises DependencyDown."""
+        failed = Selection(error_class=ServiceFailed.__name__)
+        if not 0 < await self._store.count_failures(job.job_id, failed) < most:
+            return None
+        why = "the items that a service failed, once more"
+        claim = self._claim(
+            job, job.parameters, "retrograph", why, retry=failed, origins=frozenset({JobState.SUCCEEDED})
+        )
+        try:
+            taken = await take(self._store, claim, self._clock, lambda _: None, wait=False)
+        except JobRefused:
+            return None
+        return None if isinstance(taken, NotClaimable) else taken
 
     async def check_graph(self, job: Job) -> None:
         """Raises IncompatibleGraph where a job's work belongs to another graph than the present one."""

@@ -184,13 +184,14 @@ def _postgres_engine(url: URL, busy_seconds: float) -> AsyncEngine:
     if find_spec("psycopg") is None:
         raise MissingExtra("postgresql", "postgres")
     # A process that is frozen inside a transaction holds its locks, and would commit when it wakes: the server ends
-    # such a transaction well before the lease, which it might have renewed, can be judged by anybody else.
-    patience = int(busy_seconds * 1000)
+    # such a transaction well before the lease, which it might have renewed, can be judged by anybody else. Whoever
+    # waits for its locks is more patient than that.
+    idle, patience = int(busy_seconds * 1000), int(busy_seconds * 2000)
     return create_async_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={
             "connect_timeout": 5,
-            "options": f"-c idle_in_transaction_session_timeout={patience} -c lock_timeout={patience}",
+            "options": f"-c idle_in_transaction_session_timeout={idle} -c lock_timeout={patience}",
             "application_name": "retrograph",
             "keepalives_idle": 10,
             "keepalives_interval": 5,

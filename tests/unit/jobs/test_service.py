@@ -249,6 +249,22 @@ async def test_a_foreground_job_waits_while_a_dependency_is_down(world: World) -
     assert ((await task).state, world.load.done) == (JobState.SUCCEEDED, dict.fromkeys(users(10), 1))
 
 
+async def test_a_store_that_was_away_for_a_moment_is_waited_for_as_well(world: World) -> None:
+    real = world.store.chunk
+
+    async def away(*_: object) -> None:
+        raise DependencyDown("store", "cut off")
+
+    world.store.chunk = away  # type: ignore[method-assign,assignment]
+    task = asyncio.create_task(world.run(once=False))
+    await until(lambda: bool(world.notes.sentences))
+    world.store.chunk = real  # type: ignore[method-assign]
+    while not task.done():
+        world.clock.advance(1)
+        await asyncio.sleep(0.002)
+    assert ((await task).state, world.load.pings) == (JobState.SUCCEEDED, 0)
+
+
 @pytest.mark.parametrize("by", ["stop_here", "stop", "pause_here"])
 async def test_who_waits_for_a_dependency_can_be_stopped(world: World, by: str) -> None:
     world.load.down.add("products")
