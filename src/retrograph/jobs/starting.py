@@ -18,13 +18,14 @@ from retrograph.jobs import parameters
 from retrograph.jobs.claiming import holder_name, take
 from retrograph.jobs.frozen import freeze
 from retrograph.jobs.job import NO_GRAPH, Job, Parameters, Spec
-from retrograph.jobs.keys import checked_key, derived_key, dry_key
+from retrograph.jobs.keys import checked_key
 from retrograph.jobs.kind import Kind, Resolved
 from retrograph.jobs.parameters import DEFAULT_LOOKBACK_DAYS, Asked
-from retrograph.jobs.progress import Watch, forecast
+from retrograph.jobs.progress import Watch
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
+from retrograph.jobs.resuming import check_same, forecast_of, key_of, named, not_claimable, nothing_to_do, retry_of
 from retrograph.jobs.runner import Taken
-from retrograph.jobs.state import HELD, RESUMABLE, JobState, NotPossible, PauseReason
+from retrograph.jobs.state import HELD, RESUMABLE, JobState, NotPossible
 from retrograph.jobs.store import Claim, JobStore, NewJob, NotClaimable, Reset, Selection
 
 _LOOKS: Final = 5
@@ -61,7 +62,7 @@ class Starter:
         asked = parameters.read(request.parameters, from_text=request.from_text)
         given = None if request.key is None else checked_key(request.key)
         resolved = await kind.resolve(request.source)
-        key = given or _derived(kind, asked, resolved)
+        key = given or key_of(kind, asked, resolved)
         graph_id = NO_GRAPH if asked.dry_run else await self._graph()
         for _ in range(_LOOKS):
             found = await self._store.find(graph_id, key)
@@ -78,17 +79,17 @@ class Starter:
         asked = parameters.read({**raw, "mode": "failed"})
         await self.check_graph(job)
         if job.state not in HELD and not await self._store.count_failures(job.job_id, selection):
-            raise UsageError(f"job {job.key} has no unresolved failures{_of(selection)}")
+            raise UsageError(f"job {job.key} has no unresolved failures{named(selection)}")
         claim = self._claim(job, asked.over(job.parameters), who, "retry of failures", retry=selection)
         answer = await self._take(job, claim, asked, watch)
         if answer is None:
-            raise NotPossible(_not_claimable(await self._store.get(job.job_id)))
+            raise NotPossible(not_claimable(await self._store.get(job.job_id)))
         return answer
 
     async def resume(self, job: Job, who: str, why: str) -> Taken | NotClaimable:
         """Takes a paused or interrupted job up again as it was, without waiting. Raises JobRefused."""
         await self.check_graph(job)
-        retry = _retry_of(job, job.parameters)
+        retry = retry_of(job, job.parameters)
         claim = self._claim(job, job.parameters, who, why, retry=retry, origins=RESUMABLE, resumed=True)
         return await take(self._store, claim, self._clock, lambda _: None, wait=False)
 
@@ -162,17 +163,17 @@ class Starter:
         wanted = asked.over(job.parameters)
         if asked.reset_cursor and (job.epoch or job.state is not JobState.PENDING):
             return await self._start_over(kind, job, asked, resolved, who, watch)
-        _check_same(job, kind, asked, resolved)
+        check_same(job, kind, asked, resolved)
         if not job.whole and resolved.ids is not None:
             job = await self._freeze(job, resolved)
         if job.state in HELD:
             return await self._take(
-                job, self._claim(job, wanted, who, "start", retry=_retry_of(job, wanted)), asked, watch
+                job, self._claim(job, wanted, who, "start", retry=retry_of(job, wanted)), asked, watch
             )
         bound = resolved.bound if job.complete and kind.grows and wanted.mode != "failed" else None
-        if (nothing := _nothing_to_do(job, wanted, bound, asked)) is not None:
+        if (nothing := nothing_to_do(job, wanted, bound, asked)) is not None:
             return nothing
-        claim = self._claim(job, wanted, who, "start", retry=_retry_of(job, wanted), bound=bound)
+        claim = self._claim(job, wanted, who, "start", retry=retry_of(job, wanted), bound=bound)
         return await self._take(job, claim, asked, watch)
 
     async def _start_over(
@@ -235,75 +236,8 @@ class Starter:
         if isinstance(taken, NotClaimable):
             if job.state in HELD or taken.job.state is not job.state:
                 return None
-            raise NotPossible(_not_claimable(taken.job))
+            raise NotPossible(not_claimable(taken.job))
         mine = taken.claimed.job
         return StartAnswer(
-            started=True, running=True, job=mine, clamped=asked.clamped, forecast=_forecast(mine), taken=taken
+            started=True, running=True, job=mine, clamped=asked.clamped, forecast=forecast_of(mine), taken=taken
         )
-
-
-def _derived(kind: Kind, asked: Asked, resolved: Resolved) -> str:
-    key = derived_key(
-        kind.name, resolved.digest, as_of=asked.as_of, lookback_days=asked.lookback_days, fixed=kind.fixed_key
-    )
-    return dry_key(key) if asked.dry_run else key
-
-
-def _check_same(job: Job, kind: Kind, asked: Asked, resolved: Resolved) -> None:
-    """Raises UsageError where the key stands for other work: its cursor would mean something else."""
-    others = {
-        "kind": job.kind != kind.name,
-        "source": job.spec.digest != resolved.digest,
-        "as_of": asked.as_of is not None and asked.as_of != job.spec.as_of,
-        "lookback_days": asked.lookback_days is not None and asked.lookback_days != job.spec.lookback_days,
-    }
-    different = [name for name, differs in others.items() if differs]
-    if different:
-        what = " and ".join(different)
-        raise UsageError(f"job {job.key} exists with another {what}: give another key, or start over with reset_cursor")
-
-
-def _nothing_to_do(job: Job, wanted: Parameters, bound: str | None, asked: Asked) -> StartAnswer | None:
-    if wanted.mode == "failed":
-        if not job.counts.failed and job.epoch:
-            raise UsageError(f"job {job.key} has no unresolved failures")
-        return None
-    if not job.complete or job.state is not JobState.SUCCEEDED or bound not in (None, job.spec.bound):
-        return None
-    if job.counts.failed and wanted.mode == "full":
-        return None
-    message = f"job {job.key} is complete: load it again with reset_cursor (--reset-cursor)"
-    return StartAnswer(started=False, running=False, reason="complete", message=message, job=job, clamped=asked.clamped)
-
-
-def _retry_of(job: Job, wanted: Parameters) -> Selection | None:
-    """The pass over failures that a run begins with; an unfinished one goes on with its own cursor."""
-    if not job.counts.failed or job.retry is not None or wanted.mode == "cursor":
-        return None
-    if wanted.mode == "failed":
-        return Selection()
-    if job.finishing or (job.state is JobState.PAUSED and job.reason == PauseReason.MAX_RUNTIME):
-        return None  # the last run ended on its way, not because of failures
-    return Selection() if wanted.retry_failed_before_cursor or job.complete else None
-
-
-def _not_claimable(job: Job) -> str:
-    if job.state is JobState.CANCELED:
-        return f"job {job.key} was cancelled: start it anew with reset_cursor (--reset-cursor)"
-    return f"job {job.key} is {job.state} and cannot be started now"
-
-
-def _of(selection: Selection) -> str:
-    parts = []
-    if selection.items:
-        parts.append(f"of {', '.join(list(selection.items)[:5])}")
-    if selection.error_class is not None:
-        parts.append(f"of class {selection.error_class}")
-    return "".join(f" {part}" for part in parts)
-
-
-def _forecast(job: Job) -> str | None:
-    if job.total is None:
-        return None
-    retried = job.counts.failed if job.retry is not None else 0
-    return forecast(job.total - job.counts.scanned + retried, job.parameters.rate_limit)

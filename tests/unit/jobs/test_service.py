@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from retrograph.errors import DependencyDown, IncompatibleGraph, LeaseLost, NotFound, ServiceFailed, UsageError
+from retrograph.errors import (
+    DependencyDown,
+    IncompatibleGraph,
+    LeaseLost,
+    MalformedAnswer,
+    NotFound,
+    ServiceFailed,
+    UsageError,
+)
 from retrograph.jobs.state import JobState, NotPossible
 from retrograph.jobs.store import FailureQuery
 from retrograph.service import JobQuery, Selection, StartRequest, job_as_json
@@ -38,6 +46,38 @@ async def test_a_complete_key_retries_its_failures(world: World) -> None:
     assert world.load.finished == 2
     answer = await world.start(mode="cursor")
     assert answer.reason == "complete"
+
+
+async def test_what_a_service_failed_is_tried_once_more_at_the_end(world: World) -> None:
+    flaky = {"user-3", "user-7"}
+
+    def recover(key: str) -> None:
+        if key in flaky and world.load.calls.count(key) == 2:
+            world.load.script.pop(key)
+
+    world.load.during = recover
+    world.load.script.update({key: ServiceFailed("no") for key in flaky} | {"user-5": MalformedAnswer("bad")})
+    job = await world.run(once=False)
+    assert numbers(job) == {"processed": 9, "failed": 1, "skipped": 0}
+    assert {key: world.load.calls.count(key) for key in ("user-3", "user-5", "user-7")} == {
+        "user-3": 2,
+        "user-5": 1,
+        "user-7": 2,
+    }
+    assert (job.state, job.epoch) == (JobState.SUCCEEDED, 2)
+
+
+async def test_a_second_chance_is_no_third_one_and_cannot_pause_the_job(world: World) -> None:
+    world.load.script["user-3"] = ServiceFailed("no")
+    job = await world.run(once=False)
+    assert (job.state, world.load.calls.count("user-3")) == (JobState.SUCCEEDED, 2)
+    world.load.script["user-4"] = ServiceFailed("no")
+    job = await world.run(users(6), key="second", once=False, max_consecutive_failures=2, concurrency=1)
+    assert (job.state, job.counts.failed) == (JobState.PAUSED, 2)
+    world.load.calls.clear()
+    world.load.script["user-6"] = world.load.script.pop("user-4")
+    job = await world.run(users(7), key="third", once=False, max_consecutive_failures=2, concurrency=1)
+    assert (job.state, job.counts.failed, job.epoch) == (JobState.SUCCEEDED, 2, 1)
 
 
 async def test_a_reset_loads_everything_again_in_the_same_job(world: World) -> None:
