@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from retrograph import errors
 from retrograph.jobs.job import Job
-from retrograph.jobs.state import JobState, PauseReason
+from retrograph.jobs.state import RETRIED, JobState, PauseReason
 
 
 class ExitCode(IntEnum):
@@ -45,7 +45,6 @@ def of_error(error: errors.RetrographError) -> ExitCode:
 
 
 _OF_STATES = {
-    JobState.SUCCEEDED: ExitCode.DONE,
     JobState.FAILED: ExitCode.FAILED,
     JobState.STOPPED: ExitCode.STOPPED_ELSEWHERE,
     JobState.CANCELED: ExitCode.STOPPED_ELSEWHERE,
@@ -57,8 +56,9 @@ def of_job(job: Job, *, interrupted: bool = False) -> ExitCode:
     """The exit code of a command that ran a job; `interrupted`: by Ctrl-C in this very process."""
     if interrupted and job.state is JobState.STOPPED:
         return ExitCode.INTERRUPTED
-    if job.state is JobState.SUCCEEDED and job.counts.failed:
-        return ExitCode.FAILED
+    done = job.state is JobState.SUCCEEDED or (job.state is JobState.STOPPED and job.reason == RETRIED)
+    if done:
+        return ExitCode.FAILED if job.counts.failed else ExitCode.DONE
     if job.state is JobState.PAUSED and job.reason == PauseReason.DEPENDENCY_DOWN:
         return ExitCode.DEPENDENCY_DOWN
     return _OF_STATES.get(job.state, ExitCode.HELD)

@@ -40,7 +40,7 @@ RANGES: Final[Mapping[str, Range]] = {
 FLAGS: Final = ("retry_failed_before_cursor", "reset_cursor", "dry_run")
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "mode": ("full", "cursor", "failed"),
-    "executor": ("inline", "queue"),
+    "executor": ("inline",),
 }
 NAMES: Final = (*RANGES, *FLAGS, *CHOICES, "as_of")
 _BEGINNINGS_ONLY: Final = ("lookback_days", "as_of", "reset_cursor", "dry_run")

@@ -19,7 +19,7 @@ from retrograph.jobs.job import Job
 from retrograph.jobs.keeper import LeaseKeeper
 from retrograph.jobs.ledger import Ledger
 from retrograph.jobs.progress import Watch
-from retrograph.jobs.state import JobState, PauseReason
+from retrograph.jobs.state import RETRIED, JobState, PauseReason
 from retrograph.jobs.store import Claimed, Ending, FailureQuery, JobStore
 from retrograph.jobs.text import described
 from retrograph.jobs.work import Item, Load, Source
@@ -27,8 +27,6 @@ from retrograph.jobs.work import Item, Load, Source
 log = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.5
-RETRIED: Final = "retried"
-"""The reason of a job that was started for its failures only, while its walk is not at the end."""
 
 
 class Work(NamedTuple):

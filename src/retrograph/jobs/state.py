@@ -90,6 +90,9 @@ NEEDS_RESET: Final = frozenset({(_S.CANCELED, _S.RUNNING)})
 HELD: Final = frozenset({_S.RUNNING, _S.STOPPING, _S.CANCELING})
 """A process holds, or held until it died, the lease of a job in one of these."""
 
+RETRIED: Final = "retried"
+"""The reason of a job that was started for its failures only, while its walk is not at the end."""
+
 RESUMABLE: Final = frozenset({_S.PAUSED, _S.INTERRUPTED})
 """What a watchdog may resume: no operator asked for it."""
 

@@ -13,7 +13,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 Format = Literal["text", "json"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_LIBRARIES = ("sqlalchemy", "neo4j", "aiohttp", "alembic", "asyncio", "aiosqlite", "psycopg")
+_LIBRARIES = ("sqlalchemy", "neo4j", "aiohttp", "alembic", "asyncio", "psycopg")
 
 
 class _CurrentStderr:

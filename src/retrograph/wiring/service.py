@@ -12,6 +12,7 @@ from retrograph.jobs.kind import Kind
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.store import JobStore
 from retrograph.service import Engine, Service
+from retrograph.store.engine import BUSY_SECONDS
 from retrograph.store.schema import open_database
 from retrograph.wiring.graphs import build_graph, same_file
 
@@ -56,7 +57,12 @@ async def _opened_store(stack: AsyncExitStack, settings: Settings, *, create: bo
     if not create and settings.store.scheme == "sqlite" and not settings.store.path.exists():
         raise NotFound(f"there are no jobs yet: {settings.store.path} does not exist")
     durable = not same_file(settings.graph, settings.store)
-    database = await open_database(settings.store.get_secret_value(), synchronous="FULL" if durable else "NORMAL")
+    database = await open_database(
+        settings.store.get_secret_value(),
+        synchronous="FULL" if durable else "NORMAL",
+        # Nobody may wait for a lock, or hold one idly, for as long as a lease lasts.
+        busy_seconds=min(BUSY_SECONDS, settings.jobs.lease_seconds / 3),
+    )
     store = SqlJobStore(database)
     stack.push_async_callback(store.close)
     return store
