@@ -178,7 +178,7 @@ def test_a_copy_that_was_killed_goes_on_and_ends_equal(loaded: Place, neo4j_lts:
     cli = CommandLine(loaded.directory, **in_neo4j(neo4j_lts))
     copy = ["graph", "copy", "--from", "sqlite:///retrograph.db", "--to", neo4j_lts.uri, "--json"]
     with neo4j_lts.driver() as driver, cli.running(*copy) as process:
-        until(lambda: users_in(driver), "the copy has written users")
+        until(lambda: users_in(driver), "the copy has written users", seconds=600)
         process.kill()
         process.wait()
         assert users_in(driver) < 2377
@@ -186,13 +186,8 @@ def test_a_copy_that_was_killed_goes_on_and_ends_equal(loaded: Place, neo4j_lts:
     assert (copied["resumed"], copied["equal"]) == (True, True)
     assert copied["to"] == copied["from"] == loaded.digest()
 
-    again = ended(cli.run(*copy))
-    assert (again["resumed"], again["equal"]) == (False, True)
-    assert again["nodes"] == sum(NODES.values())
-
 
 def users_in(driver: Driver) -> int:
-    count: int = driver.execute_query("MATCH (u) WHERE 'User' IN labels(u) RETURN count(u) AS count").records[0][
-        "count"
-    ]
+    counted = driver.execute_query("MATCH (u) WHERE 'User' IN labels(u) RETURN count(u) AS count")
+    count: int = counted.records[0]["count"]
     return count
