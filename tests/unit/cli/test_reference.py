@@ -26,8 +26,10 @@ def test_a_stale_reference_fails_the_check_and_stays_as_it_is(
 ) -> None:
     file = tmp_path / "configuration.md"
     file.write_text("stale")
-    assert main(["--check", str(file)]) == 1
+    assert main(["--check", str(tmp_path)]) == 1
     assert "python -m retrograph.cli.reference" in capsys.readouterr().err
     assert file.read_text() == "stale"
-    assert main([str(file)]) == 0
-    assert main(["--check", str(file)]) == 0
+    assert main([str(tmp_path)]) == 0
+    assert main(["--check", str(tmp_path)]) == 0
+    (tmp_path / "states.md").unlink()
+    assert main(["--check", str(tmp_path)]) == 1
