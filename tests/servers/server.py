@@ -186,7 +186,10 @@ class Server(ABC):
                 start_new_session=True,  # Ctrl-C in a terminal is for the tests, not for their servers
             )
         assert self._guard.stdout is not None
-        self._pid = int(self._guard.stdout.readline() or 0)
+        first_line = self._guard.stdout.readline()
+        if not first_line:
+            raise RuntimeError(f"{self.title} could not be started:\n{self.logs()}")
+        self._pid = int(first_line)
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + self.start_timeout

@@ -204,6 +204,18 @@ def test_a_server_that_cannot_start_says_why() -> None:
         pass
 
 
+def test_a_server_whose_program_is_missing_says_so() -> None:
+    class Absent(ToxiproxyServer):
+        def obtain(self) -> None:
+            """Nothing to download."""
+
+        def command(self) -> list[str]:
+            return ["/no/such/program"]
+
+    with pytest.raises(RuntimeError, match="/no/such/program"), Absent():
+        pass
+
+
 def test_a_download_happens_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETROGRAPH_SERVERS_DIR", str(tmp_path))
     builds: list[Path] = []
