@@ -313,3 +313,25 @@ async def test_an_edge_with_only_lost_times_has_no_first(graph: GraphStore) -> N
     await join_all(graph, [Facts(user=lost, shared=purchase("x", "r", 1, "apple").shared), full_load("ann")])
     (edge,) = (await user(graph, "ann")).purchases
     assert (edge.times, edge.first, edge.last, edge.average_interval_days) == (2, None, None, 0.0)
+
+
+async def test_a_user_who_counts_in_a_category_that_was_taken_away_is_loaded(graph: GraphStore) -> None:
+    """A load counts what the user bought before as well, in categories that none of its own facts names."""
+    await join_all(graph, [purchase("ann", "r1", 1, "apple", categories={"apple": "fruit"})])
+    await another_writer(
+        graph, cypher="MATCH (n:Category) DETACH DELETE n", sql="DELETE FROM graph_category WHERE category_id > ''"
+    )
+    await another_writer(graph, cypher="RETURN 1", sql="DELETE FROM graph_shops_in WHERE user_id > ''")
+    await join_all(graph, [full_load("ann")])
+    assert await counts(graph, "ann") == {"fruit": 1}
+
+
+async def test_a_renewed_mark_of_a_category_stays(graph: GraphStore) -> None:
+    await join_all(graph, [category_of("apple", "fruit"), hierarchy("food", "fruit")])
+    noted = await graph.marks()
+    await join_all(graph, [hierarchy("food", "fresh", "fruit", observed=1)])
+    async with graph.transaction() as transaction:
+        await transaction.clear_marks(noted)
+    (left,) = await graph.marks()
+    assert (left.label, left.key) == ("Category", "fruit")
+    assert left.token not in {mark.token for mark in noted}

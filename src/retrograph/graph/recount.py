@@ -17,6 +17,7 @@ from functools import partial
 from typing import Final
 
 from retrograph.clock import Clock, to_millis
+from retrograph.errors import RetrographError
 from retrograph.graph.merge import recount
 from retrograph.graph.model import Mark, ProductChange, SharedChanges, SharedKeys, StoredShared, Wanted
 from retrograph.graph.retry import repeated
@@ -45,10 +46,13 @@ class RecountReport:
 
 
 async def recount_until_clear(graph: GraphStore, clock: Clock) -> RecountReport:
-    """Runs passes, or waits for another process's pass, until no mark is left: what the end of a job waits for."""
+    """Runs passes, or waits for another process's pass, until no mark is left: what the end of a job waits for.
+
+    A pass that an outage breaks is begun anew; DependencyDown where the outage lasts.
+    """
     total = RecountReport()
-    while await graph.marks():
-        report = await run_pass(graph, clock)
+    while await repeated(graph, clock, graph.marks):
+        report = await repeated(graph, clock, partial(run_pass, graph, clock))
         if report is None:
             await clock.sleep(POLL_SECONDS)
         else:
@@ -97,7 +101,8 @@ class _Lease:
             renewal.cancel()
             with suppress(asyncio.CancelledError):
                 await renewal
-            await self._graph.release_recount_lease(self._holder)
+            with suppress(RetrographError):  # it ends by itself, and what the pass met tells more
+                await self._graph.release_recount_lease(self._holder)
 
     async def _renew(self) -> None:
         while not self._lost:

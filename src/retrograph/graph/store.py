@@ -42,7 +42,14 @@ class GraphDataError(RetrographError):
 
 
 class StaleKnowledge(RetrographError):
-    """A shared node that was known to exist does not: forget what is known, upsert it, repeat."""
+    """A shared node that was known to exist does not: forget what is known, upsert it, repeat.
+
+    `categories`: those that new counts lead to, any of which may be the one.
+    """
+
+    def __init__(self, message: str, categories: frozenset[str] = frozenset()) -> None:
+        super().__init__(message)
+        self.categories = categories
 
 
 class GraphTransaction(Protocol):

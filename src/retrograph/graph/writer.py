@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from retrograph.clock import Clock, iso, to_millis
-from retrograph.errors import WriteFailed
-from retrograph.facts import Facts, SharedFacts, UserFacts
+from retrograph.errors import RetrographError, WriteFailed
+from retrograph.facts import CategoryFact, Facts, SharedFacts, UserFacts
 from retrograph.graph.merge import NeedsWhole, join_user, merge_user, wanted
 from retrograph.graph.model import StoredBatch, UserChanges
 from retrograph.graph.retry import repeated
@@ -101,6 +101,8 @@ class GraphWriter:
         graph refuses this user's data, DependencyDown if the graph does not answer.
         """
         for part in split(facts):
+            if self._closing:
+                raise RuntimeError("the writer is closed")
             waiting = _Waiting(part, part.user.size, permit, asyncio.get_running_loop().create_future())
             self._queue.append(waiting)
             self._ready.set()
@@ -129,16 +131,15 @@ class GraphWriter:
         return batch
 
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
+        missing: set[str] = set()
         try:
-            await repeated(self._graph, self._clock, lambda: self._write_once(batch))
-        except GraphDataError as error:
-            if len(batch) == 1:
-                _reject(batch, WriteFailed(f"the graph refused the data: {error}", dependency=DEPENDENCY))
+            await repeated(self._graph, self._clock, lambda: self._write_once(batch, missing))
+        except Exception as error:
+            if len(batch) == 1 or not _about_data(error):
+                _reject(batch, _told(error))
                 return
             for waiting in batch:
                 await self._commit([waiting])
-        except Exception as error:
-            _reject(batch, error)
         except BaseException:
             for waiting in batch:
                 waiting.done.cancel()
@@ -148,17 +149,36 @@ class GraphWriter:
                 if not waiting.done.done():
                     waiting.done.set_result(None)
 
-    async def _write_once(self, batch: Sequence[_Waiting]) -> None:
-        """Each try leaves out whoever has gone or lost its permit since the last one."""
+    async def _write_once(self, batch: Sequence[_Waiting], missing: set[str]) -> None:
+        """Each try leaves out whoever has gone or lost its permit since the last one.
+
+        `missing` gathers categories that the users' other purchases count in and that somebody has taken away: no
+        fact here names them, so nothing else would make them again.
+        """
         facts = [waiting.facts for waiting in batch if waiting.wanted]
         if not facts:
             return
-        await upsert_shared(self._graph, self._knowledge, join_shared(part.shared for part in facts), self._clock)
+        shared = [part.shared for part in facts]
+        if missing:
+            shared.append(SharedFacts(categories={category_id: CategoryFact() for category_id in missing}))
+        await upsert_shared(self._graph, self._knowledge, join_shared(shared), self._clock)
         try:
             await write_users(self._graph, [part.user for part in facts], self._clock)
-        except StaleKnowledge:
+        except StaleKnowledge as error:
             self._knowledge.forget()
+            missing |= error.categories
             raise
+
+
+def _about_data(error: Exception) -> bool:
+    """Whether one user's data may be to blame: the graph refused it, or what is stored of that user broke the join."""
+    return isinstance(error, GraphDataError) or not isinstance(error, RetrographError)
+
+
+def _told(error: Exception) -> Exception:
+    if isinstance(error, GraphDataError):
+        return WriteFailed(f"the graph refused the data: {error}", dependency=DEPENDENCY)
+    return error
 
 
 def _reject(batch: Sequence[_Waiting], error: Exception) -> None:
@@ -194,7 +214,8 @@ async def write_users(graph: GraphStore, facts: Sequence[UserFacts], clock: Cloc
         if changes:
             sent = sum(change.matches for change in changes)
             if await transaction.write_users(changes, now) < sent:
-                raise StaleKnowledge("a node that users share has gone; it is made again")
+                counted = frozenset(count.category_id for change in changes for count in change.counts_created)
+                raise StaleKnowledge("a node that users share has gone; it is made again", counted)
 
 
 def _by_user(facts: Sequence[UserFacts]) -> list[UserFacts]:

@@ -180,6 +180,14 @@ def test_an_edge_that_is_not_sound_asks_for_the_whole_user(edges: tuple[StoredPu
         merge_user(StoredUser(purchases={"apple": edges}), new, CATEGORIES)
 
 
+def test_an_edge_that_holds_what_was_retracted_asks_for_the_whole_user() -> None:
+    """Only all edges together tell how far the count is off."""
+    edge = StoredPurchase(["r1", "r2"], [1, 2], 2, True)
+    stored = StoredUser(purchases={"apple": (edge,)}, retracted=frozenset(["r1", "r2"]), counts={"fruit": (2,)})
+    with pytest.raises(NeedsWhole):
+        merge_user(stored, UserFacts(user_id="ann", purchases={"apple": {"r3": 3}}), CATEGORIES)
+
+
 def test_a_recount_rewrites_all_counts() -> None:
     stored = StoredUser(
         purchases={"apple": (StoredPurchase(["r1", "r2"], [1, 2], 2, True),)},

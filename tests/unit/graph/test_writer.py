@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from retrograph.clock import SystemClock
-from retrograph.errors import DependencyDown, LeaseLost
+from retrograph.errors import DependencyDown, LeaseLost, WriteFailed
 from retrograph.facts import Facts, UserFacts
 from retrograph.graph.split import split
 from retrograph.graph.sqlite.store import SqliteGraph
 from retrograph.graph.store import GraphTransaction, TransientGraphError
 from retrograph.graph.writer import MAX_USERS, GraphWriter
-from tests.contracts.graphs import purchase
+from tests.contracts.graphs import another_writer, category_of, purchase
 
 
 class Hurried(SystemClock):
@@ -122,3 +122,39 @@ def test_a_split_user_is_all_there_and_ends_with_the_load() -> None:
     assert sorted(product for part in parts for product in part.user.purchases) == ["apple", "bread", "cheese"]
     assert max(part.user.size for part in parts) <= 2
     assert list(split(facts, most=100)) == [facts]
+
+
+async def test_one_users_unreadable_edge_fails_that_user_alone(graph: Counted) -> None:
+    users = ["ann", "bob", "cid"]
+    async with GraphWriter(graph, Hurried()) as writer:
+        await asyncio.gather(*(writer.join(purchase(user, "r1", 1, "apple")) for user in users))
+        await another_writer(
+            graph, cypher="", sql="UPDATE graph_purchased SET timestamps = '[null]' WHERE user_id = 'bob'"
+        )
+        facts = [purchase(user, "r2", 2, "apple", full=True) for user in users]
+        answers = await asyncio.gather(*(writer.join(each) for each in facts), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [type(None), WriteFailed, type(None)]
+
+
+async def test_what_breaks_the_join_of_one_user_breaks_no_others(graph: Counted) -> None:
+    broken = Facts(user=UserFacts(user_id="bad", purchases={"apple": {"r1": "no instant"}}))  # type: ignore[dict-item]
+    async with GraphWriter(graph, Hurried()) as writer:
+        await writer.join(purchase("bad", "r1", 1, "apple"))
+        each = (purchase("ann", "r1", 1, "apple"), broken, purchase("cid", "r1", 1, "apple"))
+        answers = await asyncio.gather(*(writer.join(facts) for facts in each), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [type(None), TypeError, type(None)]
+
+
+async def test_a_closed_writer_takes_nothing_more(graph: Counted) -> None:
+    async with GraphWriter(graph, Hurried()) as writer:
+        pass
+    with pytest.raises(RuntimeError):
+        await writer.join(visitor(1))
+
+
+async def test_what_was_rolled_back_is_not_taken_for_known(graph: Counted) -> None:
+    async with GraphWriter(graph, Hurried()) as writer:
+        await writer.join(purchase("ann", "r1", 1, "apple"))
+        graph.broken = [TransientGraphError("deadlock")]
+        await writer.join(category_of("apple", "fruit"))
+    assert (await graph.stats()).products_with_category == 1

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from retrograph.errors import ConfigurationError, DependencyDown, RetrographError
 from retrograph.graph.store import GraphDataError, TransientGraphError
 
@@ -29,6 +31,8 @@ def translated(path: Path) -> Iterator[None]:
         raise translate(error, path) from error
     except (OverflowError, UnicodeEncodeError) as error:
         raise GraphDataError(f"a value does not fit the graph: {error}") from error
+    except msgspec.DecodeError as error:
+        raise GraphDataError(f"the graph file {path} holds a list that cannot be read: {error}") from error
 
 
 def translate(error: sqlite3.Error, path: Path) -> RetrographError:
