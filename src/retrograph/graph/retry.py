@@ -7,9 +7,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from retrograph.clock import Clock
 from retrograph.errors import DependencyDown
-from retrograph.graph.store import GraphDataError, GraphStore, StaleKnowledge, TransientGraphError
+from retrograph.graph.store import DEPENDENCY, GraphDataError, GraphStore, StaleKnowledge, TransientGraphError
 
-DEPENDENCY: Final = "graph"
 TRIES: Final = 10
 FIRST_WAIT_SECONDS: Final = 0.02
 LONGEST_WAIT_SECONDS: Final = 3.0

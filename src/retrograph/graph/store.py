@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from retrograph.errors import RetrographError
+from retrograph.errors import DependencyDown, RetrographError
 from retrograph.graph.model import (
     GraphIdentity,
     Mark,
@@ -21,19 +21,23 @@ from retrograph.graph.model import (
 )
 from retrograph.graph.records import GraphStats, SharedRecord, UserRecord
 
+DEPENDENCY = "graph"
+"""Its name among the dependencies."""
+
 WRITE_TIMEOUT_SECONDS = 60.0
 """Every write transaction ends within this time, committed or not."""
 
 
-class TransientGraphError(RetrographError):
+class TransientGraphError(DependencyDown):
     """A deadlock, a lost leader, a uniqueness race, a cut connection, a commit of unknown outcome: repeat the whole
     transaction. That is safe, because a join is.
 
-    `outage`: the graph as a whole does not take writes now, whatever they are; no user's data is to blame.
+    `outage`: the graph as a whole does not take writes now, whatever they are; no user's data is to blame. Where
+    nobody repeats it, it counts as what it most likely is: a graph that is down.
     """
 
     def __init__(self, message: str, *, outage: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(DEPENDENCY, message)
         self.outage = outage
 
 

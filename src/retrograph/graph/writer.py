@@ -21,6 +21,7 @@ from retrograph.graph.retry import repeated
 from retrograph.graph.shared import Knowledge, join_shared, keys_of, mentioned, merge_shared
 from retrograph.graph.split import MAX_FACTS, split
 from retrograph.graph.store import (
+    DEPENDENCY,
     GraphDataError,
     GraphStore,
     GraphTransaction,
@@ -28,7 +29,6 @@ from retrograph.graph.store import (
 )
 
 MAX_USERS: Final = 50
-DEPENDENCY: Final = "graph"
 
 
 Permit = Callable[[], None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import uuid4
 
-from retrograph.errors import UsageError
+from retrograph.errors import RetrographError, UsageError
 from retrograph.jobs.work import Item
 
 CHUNK_IDS: Final = 1_000
@@ -112,3 +112,5 @@ class FrozenItems:
             for offset in range(skip, len(identifiers)):
                 yield Item(identifiers[offset], str(position + offset + 1))
             number, skip = number + 1, 0
+        if number * CHUNK_IDS < self._ids:
+            raise RetrographError(f"the frozen list of ids ends after {number * CHUNK_IDS} of {self._ids}: start over")

@@ -73,4 +73,5 @@ def _adopt_libraries() -> None:
         library = logging.getLogger(name)
         library.handlers = [_ToStructlog()]
         library.propagate = False
-        library.setLevel(logging.WARNING)
+        # What the graph's driver meets reaches people in our own words, without its addresses.
+        library.setLevel(logging.CRITICAL if name == "neo4j" else logging.WARNING)

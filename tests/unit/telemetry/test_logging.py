@@ -41,6 +41,7 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
 
 def test_what_libraries_log_has_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(level="info", format="json", environment="local")
-    logging.getLogger("neo4j.io").warning("lost %s", "it")
+    logging.getLogger("sqlalchemy.pool").warning("lost %s", "it")
+    logging.getLogger("neo4j.io").error("what comes out in our own words")
     line = json.loads(capsys.readouterr().err)
-    assert (line["event"], line["logger"], line["level"]) == ("lost it", "neo4j.io", "warning")
+    assert (line["event"], line["logger"], line["level"]) == ("lost it", "sqlalchemy.pool", "warning")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 import neo4j
 from neo4j import AsyncDriver, AsyncGraphDatabase, AsyncResult, AsyncSession
@@ -22,9 +23,8 @@ from neo4j.exceptions import (
 )
 
 from retrograph import errors
-from retrograph.graph.store import GraphDataError, TransientGraphError
+from retrograph.graph.store import DEPENDENCY, GraphDataError, TransientGraphError
 
-DEPENDENCY: Final = "graph"
 CONNECTION_TIMEOUT_SECONDS: Final = 5.0
 TOKEN_LIFETIME_SECONDS: Final = 60.0
 """How long a token that was read from a file is used before the file is read again."""
@@ -130,7 +130,9 @@ class Connection:
     """
 
     def __init__(self, url: str, credentials: Credentials, database: str | None) -> None:
-        self.url = url
+        self.url = urlsplit(url)._replace(query="", fragment="").geturl()
+        """As people may see it."""
+        self._address = url
         self._credentials = credentials
         self._database = database
         self._driver: AsyncDriver | None = None
@@ -139,7 +141,7 @@ class Connection:
         """Connects and signs in. Raises DependencyDown if nothing answers, ConfigurationError if it refuses."""
         with translated(self.url):
             self._driver = AsyncGraphDatabase.driver(
-                self.url,
+                self._address,
                 auth=_auth(self._credentials),
                 connection_timeout=CONNECTION_TIMEOUT_SECONDS,
                 connection_acquisition_timeout=30.0,

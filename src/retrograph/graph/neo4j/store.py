@@ -11,11 +11,12 @@ from retrograph.graph.model import SCHEMA_VERSION, GraphIdentity, Mark
 from retrograph.graph.neo4j import rows as row
 from retrograph.graph.neo4j import schema
 from retrograph.graph.neo4j import statements as cypher
-from retrograph.graph.neo4j.connection import DEPENDENCY, Connection, Credentials
+from retrograph.graph.neo4j.connection import Connection, Credentials
 from retrograph.graph.neo4j.transaction import Neo4jTransaction
 from retrograph.graph.records import GraphStats, SharedRecord, UserRecord
 from retrograph.graph.retry import repeated
 from retrograph.graph.store import (
+    DEPENDENCY,
     WRITE_TIMEOUT_SECONDS,
     GraphDataError,
     GraphTransaction,

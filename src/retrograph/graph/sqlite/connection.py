@@ -14,10 +14,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from retrograph.errors import ConfigurationError, DependencyDown, RetrographError
-from retrograph.graph.store import GraphDataError, TransientGraphError
+from retrograph.graph.store import DEPENDENCY, GraphDataError, TransientGraphError
 
 BUSY_TIMEOUT_SECONDS: Final = 5.0
-DEPENDENCY: Final = "graph"
 
 Result = TypeVar("Result")
 

@@ -20,9 +20,9 @@ from retrograph.graph.records import CountRecord, GraphStats, SharedRecord, User
 from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import schema
 from retrograph.graph.sqlite import statements as sql
-from retrograph.graph.sqlite.connection import DEPENDENCY, Connection, rows
+from retrograph.graph.sqlite.connection import Connection, rows
 from retrograph.graph.sqlite.transaction import SqliteTransaction
-from retrograph.graph.store import WRITE_TIMEOUT_SECONDS, GraphTransaction, TransientGraphError
+from retrograph.graph.store import DEPENDENCY, WRITE_TIMEOUT_SECONDS, GraphTransaction, TransientGraphError
 
 Result = TypeVar("Result")
 
