@@ -28,6 +28,8 @@ PACED = ("--rate-limit", "25", "--concurrency", "8", "--batch-size", "10")
 """Slow enough to be met in the middle, with a checkpoint after every few users."""
 LEASE_SECONDS = 10
 """Short, so that a death is seen soon, and longer than a command takes to begin on a busy machine."""
+SLOW = ("--rate-limit", "6", "--concurrency", "4", "--batch-size", "5")
+"""Slow enough to be still under way when another command has begun and acted, on a busy machine too."""
 MARGIN_SECONDS = 1.0
 WAITING = "waiting to see whether that process lives"
 
@@ -140,8 +142,8 @@ def test_a_frozen_process_that_another_has_replaced_writes_no_checkpoint(
     command = kept.backfill(history.some, *PACED)
     with kept.cli.running(*command) as sleeper:
         frozen(sleeper, kept, 20)
-        with kept.cli.running(*kept.backfill(history.some, *PACED, "--rate-limit", "12")) as second:
-            until_told(second, "items at 12 per second")
+        with kept.cli.running(*kept.backfill(history.some, *SLOW)) as second:
+            until_told(second, "items at 6 per second")
             before = run_row(kept, 1)
             log = kept.log()
             sleeper.send_signal(signal.SIGCONT)
@@ -177,9 +179,9 @@ def test_a_frozen_process_that_nobody_has_replaced_takes_a_new_lease_first(
 
 def test_a_second_start_of_a_running_key_is_refused_within_a_renewal(tmp_path: Path, history: History) -> None:
     place = leased(tmp_path, history, seconds=LEASE_SECONDS)
-    ids = history.some[:60]
-    with place.cli.running(*place.backfill(ids, *PACED[:-2], "--rate-limit", "4")) as holder:
-        until_told(holder, "60 items")
+    ids = history.some[:90]
+    with place.cli.running(*place.backfill(ids, *SLOW)) as holder:
+        until_told(holder, "90 items")
         with place.cli.running(*place.backfill(ids, *FAST)) as second:
             until_told(second, WAITING)
             since = time.monotonic()
@@ -191,7 +193,7 @@ def test_a_second_start_of_a_running_key_is_refused_within_a_renewal(tmp_path: P
         assert holder.poll() is None
         assert outcome(holder).code == 0
     job = place.job()
-    assert (job["run"], job["processed"], job["parameters"]["rate_limit"]) == (1, 60, 4.0)
+    assert (job["run"], job["processed"], job["parameters"]["rate_limit"]) == (1, 90, 6.0)
     assert [event["what"] for event in place.log()].count("started") == 1
 
 
@@ -199,7 +201,7 @@ def test_told_to_end_in_every_way_it_resumes_by_the_same_command(
     tmp_path: Path, history: History, undisturbed: Any
 ) -> None:
     place = Place(tmp_path, history)
-    command = place.backfill(history.some, *PACED)
+    command = place.backfill(history.some, *SLOW)
     endings: list[tuple[int, str, str | None]] = []
 
     def ended_by(users: int, act: Any) -> None:
@@ -212,8 +214,8 @@ def test_told_to_end_in_every_way_it_resumes_by_the_same_command(
         endings.append((code, job["state"], job["reason"]))
 
     ended_by(10, lambda process: process.send_signal(signal.SIGINT))
-    ended_by(40, lambda process: process.send_signal(signal.SIGTERM))
-    ended_by(70, lambda _: ended(place.cli.run("jobs", "stop", "story", "--why", "lunch", "--json")))
+    ended_by(20, lambda process: process.send_signal(signal.SIGTERM))
+    ended_by(30, lambda _: ended(place.cli.run("jobs", "stop", "story", "--why", "lunch", "--json")))
     assert endings == [(130, "stopped", None), (6, "paused", "shutdown"), (5, "stopped", None)]
     assert place.load(history.some)["run"] == 4
     complete(place, history)
@@ -223,8 +225,8 @@ def test_told_to_end_in_every_way_it_resumes_by_the_same_command(
 
 def test_cancelled_from_elsewhere_it_ends_for_good(tmp_path: Path, history: History, undisturbed: Any) -> None:
     place = Place(tmp_path, history)
-    with place.cli.running(*place.backfill(history.some, *PACED)) as process:
-        until_counted(process, place, 10)
+    with place.cli.running(*place.backfill(history.some, *SLOW)) as process:
+        until_counted(process, place, 5)
         ended(place.cli.run("jobs", "cancel", "story", "--why", "never again", "--json"))
         told = outcome(process)
     assert told.code == 5, told.err
