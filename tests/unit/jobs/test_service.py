@@ -11,13 +11,12 @@ from retrograph.errors import (
     IncompatibleGraph,
     LeaseLost,
     MalformedAnswer,
-    NotFound,
     ServiceFailed,
     UsageError,
 )
 from retrograph.jobs.state import JobState, NotPossible
 from retrograph.jobs.store import FailureQuery
-from retrograph.service import JobQuery, Selection, StartRequest, job_as_json
+from retrograph.service import JobQuery, Selection, StartRequest
 from tests.unit.jobs.engine import World, numbers, until, users
 
 
@@ -257,77 +256,3 @@ async def test_archived_jobs_keep_their_history_and_leave_the_list(world: World)
     assert not (await world.service.list(JobQuery())).jobs
     assert [event.what async for event in world.service.log(job.key)][-1] == "archived"
     assert (await world.run(reset_cursor=True)).archived_at is None
-
-
-async def test_a_foreground_job_goes_on_at_the_cap(world: World) -> None:
-    world.load.gates["user-5"] = asyncio.Event()
-    task = asyncio.create_task(world.run(once=False, concurrency=1, max_runtime_ms=1_000))
-    await until(lambda: "user-5" in world.load.calls)
-    world.clock.advance(1)
-    await asyncio.sleep(0.02)
-    world.load.gates["user-5"].set()
-    job = await task
-    assert (job.state, job.epoch, job.counts.processed) == (JobState.SUCCEEDED, 2, 10)
-
-
-async def test_a_foreground_job_waits_while_a_dependency_is_down(world: World) -> None:
-    world.load.down.add("products")
-    world.load.script["user-4"] = ServiceFailed("503", dependency="products")
-    task = asyncio.create_task(world.run(once=False, concurrency=1))
-    await until(lambda: bool(world.notes.sentences))
-    assert "waiting until products answers" in world.notes.sentences[0]
-    for _ in range(3):
-        pings = world.load.pings
-        while world.load.pings == pings:
-            world.clock.advance(1)
-            await asyncio.sleep(0.002)
-    world.load.down.clear()
-    world.load.script.clear()
-    while not task.done():
-        world.clock.advance(1)
-        await asyncio.sleep(0.002)
-    assert ((await task).state, world.load.done) == (JobState.SUCCEEDED, dict.fromkeys(users(10), 1))
-
-
-async def test_a_store_that_was_away_for_a_moment_is_waited_for_as_well(world: World) -> None:
-    real = world.store.chunk
-
-    async def away(*_: object) -> None:
-        raise DependencyDown("store", "cut off")
-
-    world.store.chunk = away  # type: ignore[method-assign,assignment]
-    task = asyncio.create_task(world.run(once=False))
-    await until(lambda: bool(world.notes.sentences))
-    world.store.chunk = real  # type: ignore[method-assign]
-    while not task.done():
-        world.clock.advance(1)
-        await asyncio.sleep(0.002)
-    assert ((await task).state, world.load.pings) == (JobState.SUCCEEDED, 0)
-
-
-@pytest.mark.parametrize("by", ["stop_here", "stop", "pause_here"])
-async def test_who_waits_for_a_dependency_can_be_stopped(world: World, by: str) -> None:
-    world.load.down.add("products")
-    world.load.script["user-4"] = ServiceFailed("503", dependency="products")
-    task = asyncio.create_task(world.run(once=False, concurrency=1))
-    await until(lambda: bool(world.notes.sentences))
-    job = (await world.service.list(JobQuery())).jobs[0]
-    if by == "stop":
-        await world.service.stop(job.key, "bob")
-    elif by == "stop_here":
-        await world.service.stop_here("ann", "Ctrl-C")
-    else:
-        await world.service.pause_here()
-    while not task.done():
-        world.clock.advance(1)
-        await asyncio.sleep(0.002)
-    assert (await task).state is (JobState.PAUSED if by == "pause_here" else JobState.STOPPED)
-
-
-async def test_a_job_as_json_has_the_names_others_rely_on(world: World) -> None:
-    shown = job_as_json(await world.run(key="mine"))
-    needed = "key kind state reason phase cursor total processed failed skipped created_at updated_at job_id refused"
-    assert set(needed.split()) <= set(shown)
-    assert (shown["key"], shown["state"], shown["cursor"], shown["percent"]) == ("mine", "succeeded", "10", 100.0)
-    with pytest.raises(NotFound):
-        await world.service.show("nobody")
