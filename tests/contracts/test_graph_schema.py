@@ -146,8 +146,8 @@ async def test_wrong_credentials_are_a_mistake_in_the_configuration(neo4j_lts: N
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("scheme", ["neo4j", "bolt"])
-async def test_both_routing_schemes_reach_the_graph(neo4j_lts: Neo4jServer, scheme: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["neo4j", "bolt", "neo4j+ssc", "bolt+ssc"])
+async def test_every_scheme_reaches_the_graph(neo4j_lts: Neo4jServer, scheme: str, tmp_path: Path) -> None:
     neo4j_lts.start()
     secret = tmp_path / "password"
     secret.write_text(neo4j_lts.password + "\n")
