@@ -28,6 +28,7 @@ server.http.enabled=false
 internal.server.bolt.thread_pool_shutdown_wait_time=1s
 server.memory.pagecache.size=256m
 dbms.usage_report.enabled=false
+dbms.security.auth_max_failed_attempts=0
 server.bolt.tls_level=OPTIONAL
 dbms.ssl.policy.bolt.enabled=true
 dbms.ssl.policy.bolt.base_directory=certificates

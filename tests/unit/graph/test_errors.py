@@ -44,6 +44,7 @@ def test_every_class_of_the_driver_is_translated(kind: type[Exception]) -> None:
         ("Neo.ClientError.Transaction.TransactionTimedOut", TransientGraphError),
         ("Neo.ClientError.Security.Unauthorized", ConfigurationError),
         ("Neo.ClientError.Security.Forbidden", ConfigurationError),
+        ("Neo.ClientError.Security.AuthenticationRateLimit", ConfigurationError),
         ("Neo.ClientError.Database.DatabaseNotFound", ConfigurationError),
         ("Neo.ClientError.Statement.TypeError", GraphDataError),
     ],

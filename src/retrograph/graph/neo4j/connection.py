@@ -82,6 +82,10 @@ def translate(error: Exception, url: str) -> errors.RetrographError:
         return errors.ConfigurationError(
             f"the graph at {url} refused the credentials: check the Neo4j user and password"
         )
+    if isinstance(error, Neo4jError) and (error.code or "").endswith(".AuthenticationRateLimit"):
+        return errors.ConfigurationError(
+            f"the graph at {url} takes no sign-ins for a moment, after several with wrong credentials: check them"
+        )
     if isinstance(error, Forbidden):
         return errors.ConfigurationError(f"the graph at {url} does not permit this: {_message(error)}")
     if isinstance(error, ConstraintError):
