@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 from retrograph.jobs.state import JobState
 
 Mode: TypeAlias = Literal["full", "cursor", "failed"]
-Executor: TypeAlias = Literal["inline", "queue"]
+Executor: TypeAlias = Literal["inline"]
 Phase: TypeAlias = Literal["discovery", "processing"]
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
