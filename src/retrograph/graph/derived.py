@@ -4,9 +4,10 @@ No count, interval or likelihood depends on the clock of the writer.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from retrograph.clock import MILLIS_PER_DAY
-from retrograph.facts import UNKNOWN_TIME
+from retrograph.facts import UNKNOWN_TIME, TextField
 from retrograph.graph.model import PurchaseRow
 
 
@@ -36,3 +37,16 @@ def derive(timestamps: Sequence[int]) -> tuple[int | None, int | None, float]:
 def likelihood(times: int) -> float:
     """The share of purchases that another one followed."""
     return (times - 1.0) / times
+
+
+def is_sound(receipt_ids: Sequence[str], timestamps: Sequence[int], stored: Sequence[Any]) -> bool:
+    """Whether [times, first, last, average, likelihood], as an edge stores them, agree with its lists."""
+    times = len(receipt_ids)
+    return (
+        times > 0 and stored[0] == times and tuple(stored[1:4]) == derive(timestamps) and stored[4] == likelihood(times)
+    )
+
+
+def text_field(value: str | None, rank: int | None, day: int | None) -> TextField | None:
+    """A descriptive field as stored; one that another writer left without rank and day counts as the oldest."""
+    return TextField(rank or 0, day or 0, value) if value else None

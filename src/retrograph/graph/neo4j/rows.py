@@ -12,7 +12,7 @@ from retrograph.facts import (
     RetailerFact,
     TextField,
 )
-from retrograph.graph.derived import derive, likelihood
+from retrograph.graph.derived import is_sound, text_field
 from retrograph.graph.model import (
     CategoryChange,
     ProductChange,
@@ -35,11 +35,6 @@ from retrograph.graph.records import (
 from retrograph.graph.shared import path_of
 
 Row = Sequence[Any]
-
-
-def text_field(value: str | None, rank: int | None, day: int | None) -> TextField | None:
-    """A stored descriptive field; one that another writer left without rank and day counts as the oldest."""
-    return TextField(rank or 0, day or 0, value) if value else None
 
 
 def path_field(value: Sequence[str] | None, rank: int | None, day: int | None) -> PathField | None:
@@ -119,9 +114,7 @@ def parent_of(change: CategoryChange) -> str | None:
 def stored_purchase(row: Row) -> StoredPurchase:
     """An edge as a join reads it: [product, receipts, millis, times, first, last, average, likelihood]."""
     receipt_ids, timestamps = row[1] or [], row[2] or []
-    times = len(receipt_ids)
-    sound = times > 0 and row[3] == times and tuple(row[4:7]) == derive(timestamps) and row[7] == likelihood(times)
-    return StoredPurchase(receipt_ids, timestamps, row[3] or 0, sound)
+    return StoredPurchase(receipt_ids, timestamps, row[3] or 0, is_sound(receipt_ids, timestamps, row[3:8]))
 
 
 def stored_visit(row: Row) -> StoredVisit:

@@ -13,7 +13,7 @@ from retrograph.facts import (
     RetailerFact,
     TextField,
 )
-from retrograph.graph.derived import derive, likelihood
+from retrograph.graph.derived import is_sound, likelihood, text_field
 from retrograph.graph.model import (
     CategoryChange,
     ProductChange,
@@ -54,11 +54,6 @@ def strings(value: str | None) -> list[str]:
 def integers(value: str | None) -> list[int]:
     """A JSON list of integers; nothing is an empty list."""
     return _integers(value) if value else []
-
-
-def text_field(value: str | None, rank: int | None, day: int | None) -> TextField | None:
-    """A stored descriptive field; one that another writer left without rank and day counts as the oldest."""
-    return TextField(rank or 0, day or 0, value) if value else None
 
 
 def path_field(value: str | None, rank: int | None, day: int | None) -> PathField | None:
@@ -155,9 +150,7 @@ def visit_record(row: Row) -> VisitRecord:
 def stored_purchase(row: Row) -> StoredPurchase:
     """An edge as a join reads it; its derived columns are compared with what its lists say."""
     receipt_ids, timestamps = strings(row[1]), integers(row[2])
-    times = len(receipt_ids)
-    sound = times > 0 and row[3] == times and tuple(row[4:7]) == derive(timestamps) and row[7] == likelihood(times)
-    return StoredPurchase(receipt_ids, timestamps, row[3] or 0, sound)
+    return StoredPurchase(receipt_ids, timestamps, row[3] or 0, is_sound(receipt_ids, timestamps, row[3:8]))
 
 
 def user_properties(row: Row) -> StoredUser:
