@@ -52,9 +52,14 @@ class Stores:
 
     async def lasting_leases(self) -> int:
         """How many leases last at this moment, by the database's own clock."""
+        onlooker = await self.onlooker()
+        return await onlooker.write(partial(_lasting_leases, onlooker))
+
+    async def onlooker(self) -> Database:
+        """The database itself, as somebody sees it who is none of the stores."""
         if self._onlooker is None:
             self._onlooker = await open_database(self.url)
-        return await self._onlooker.write(partial(_lasting_leases, self._onlooker))
+        return self._onlooker
 
     async def close(self) -> None:
         for store in self._opened:

@@ -76,8 +76,13 @@ def _held(database: Database, connection: Connection, lease: Lease) -> tuple[Row
 
 
 def _check(row: RowMapping, lease: Lease, now: int) -> None:
-    """Both conditions: an epoch of its own, and time left, even if nobody has taken the job over."""
-    if row["epoch"] != lease.epoch or JobState(row["state"]) not in HELD or not lease_holds(row, now):
+    """Both conditions: an epoch of its own, and time left, even if nobody has taken the job over.
+
+    The holder's name is looked at as well: a database restored to a moment before a claim, or failed over to a copy
+    that had not seen it, gives that claim's epoch away a second time.
+    """
+    mine = row["epoch"] == lease.epoch and row["holder"] == stored(lease.holder, WORD_LENGTH)
+    if not mine or JobState(row["state"]) not in HELD or not lease_holds(row, now):
         raise LeaseLost(f"this process no longer holds job {row['key']}: its lease ran out or was taken over")
 
 
