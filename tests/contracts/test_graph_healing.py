@@ -3,9 +3,19 @@
 import pytest
 
 from retrograph.graph.neo4j.store import Neo4jGraph
+from retrograph.graph.records import ProductRecord
 from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.store import GraphStore
-from tests.contracts.graphs import CLOCK, another_writer, full_load, join_all, purchase, settled_digest
+from tests.contracts.graphs import (
+    CLOCK,
+    another_writer,
+    category_of,
+    full_load,
+    hierarchy,
+    join_all,
+    purchase,
+    settled_digest,
+)
 
 HISTORY = [
     purchase("ann", "r1", 1, "apple", "bread", categories={"apple": "fruit", "bread": "bakery"}),
@@ -130,3 +140,58 @@ async def test_lists_that_lost_their_pairing_keep_the_ids(graph: GraphStore) -> 
     await join_all(graph, HISTORY)
     await recount_until_clear(graph, CLOCK)
     assert await settled_digest(graph) == sound
+
+
+TAKEN_AWAY = {
+    "a leaf category": ("MATCH (n:Category {category_id: 'fruit'}) DETACH DELETE n", "category_id = 'fruit'"),
+    "a category in the middle": ("MATCH (n:Category {category_id: 'fresh'}) DETACH DELETE n", "category_id = 'fresh'"),
+    "all categories": ("MATCH (n:Category) DETACH DELETE n", "category_id > ''"),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN_AWAY)
+async def test_a_category_that_is_made_again_gets_its_edges_back(graph: GraphStore, name: str) -> None:
+    """Nothing is new about the products and categories that name it, so nothing else would link them again."""
+    facts = [
+        *HISTORY,
+        hierarchy("food", "fresh", "fruit"),
+        hierarchy("food", "bakery"),
+        category_of("bread", "bakery"),
+    ]
+    await join_all(graph, facts)
+    sound = await settled_digest(graph)
+    cypher, condition = TAKEN_AWAY[name]
+    await another_writer(graph, cypher=cypher, sql=f"DELETE FROM graph_category WHERE {condition}")
+    assert await settled_digest(graph) != sound
+    # The services' words come again, and every user is loaded again; the products' own facts do not change.
+    await join_all(graph, [hierarchy("food", "fresh", "fruit"), hierarchy("food", "bakery"), full_load("ann")])
+    assert await settled_digest(graph) == sound
+
+
+async def test_products_of_a_category_that_is_made_again_take_its_present_hierarchy(graph: GraphStore) -> None:
+    await join_all(graph, [*HISTORY, hierarchy("food", "fruit"), full_load("ann")])
+    await another_writer(
+        graph,
+        cypher="MATCH (n:Category {category_id: 'fruit'}) DETACH DELETE n",
+        sql="DELETE FROM graph_category WHERE category_id = 'fruit'",
+    )
+    await join_all(graph, [hierarchy("food", "fresh", "fruit", observed=1), full_load("ann")])
+    await recount_until_clear(graph, CLOCK)
+    apple, _ = await graph.scan_shared("Product", "", 10)
+    assert isinstance(apple, ProductRecord)
+    assert (apple.category_hierarchy, list(apple.in_category)) == (("food", "fresh", "fruit"), ["fruit"])
+
+
+async def test_purchasers_of_a_product_that_is_made_again_are_counted(graph: GraphStore) -> None:
+    """Where edges outlive their product, it is not new when it is made again."""
+    await join_all(graph, HISTORY)
+    await another_writer(
+        graph,
+        cypher="MATCH (n:Product {product_id: 'apple'}) DETACH DELETE n",
+        sql="DELETE FROM graph_product WHERE product_id = 'apple'",
+    )
+    await join_all(graph, [full_load("ann")])
+    await join_all(graph, [category_of("apple", "fruit"), *HISTORY])
+    await recount_until_clear(graph, CLOCK)
+    (ann,) = await graph.users(["ann"])
+    assert {count.category_id: count.purchase_count for count in ann.counts} == {"fruit": 2, "bakery": 1}

@@ -157,7 +157,7 @@ class SharedKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredProduct:
-    """A product's node under lock. `created`: this very transaction made it, so nobody can have bought it yet."""
+    """A product's node under lock. `created`: this very transaction made it, and no edge leads to it."""
 
     fact: ProductFact
     category_hierarchy: tuple[str, ...] | None
@@ -166,7 +166,7 @@ class StoredProduct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCategory:
-    """A category's node under lock."""
+    """A category's node under lock. `created`: this very transaction made it, and no product names it."""
 
     fact: CategoryFact
     created: bool

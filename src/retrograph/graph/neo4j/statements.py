@@ -37,6 +37,25 @@ READ_CATEGORIES: Final = (
 )
 READ_RETAILERS: Final = f"UNWIND $keys AS key MATCH (n:Retailer {{name: key}}) RETURN collect([{_RETAILER}])"
 
+# --- categories made anew that somebody names already: another writer had taken them away, and their edges with them.
+# Those who name them are locked before they are believed; a category that nobody named before needs none of it.
+NAMED_CATEGORIES: Final = """
+UNWIND $keys AS key WITH key WHERE EXISTS { MATCH (:Product {category_id: key}) } RETURN collect(key) AS keys
+UNION ALL
+MATCH (n:Category) WHERE n.hierarchy[-2] IN $keys RETURN collect(DISTINCT n.hierarchy[-2]) AS keys"""
+LOCK_NAMING_CATEGORIES: Final = """
+MATCH (n:Category) WHERE n.hierarchy[-2] IN $rows
+WITH n ORDER BY n.category_id SET n.category_id = n.category_id"""
+LOCK_NAMING_PRODUCTS: Final = """
+UNWIND $rows AS key MATCH (n:Product {category_id: key})
+WITH n ORDER BY n.product_id SET n.product_id = n.product_id"""
+RELINK_CATEGORIES: Final = """
+MATCH (n:Category) WHERE n.hierarchy[-2] IN $rows
+MATCH (c:Category {category_id: n.hierarchy[-2]}) WHERE NOT (n)-[:CHILD_OF]->(c) CREATE (n)-[:CHILD_OF]->(c)"""
+RELINK_PRODUCTS: Final = """
+UNWIND $rows AS key MATCH (c:Category {category_id: key}) MATCH (n:Product {category_id: key})
+WHERE NOT (n)-[:IN_CATEGORY]->(c) CREATE (n)-[:IN_CATEGORY]->(c)"""
+
 # --- shared nodes, as they shall be; a mark stays unless a new one replaces it
 WRITE_PRODUCTS: Final = """
 UNWIND $rows AS r MATCH (n:Product {product_id: r[0]})

@@ -52,11 +52,13 @@ class Neo4jTransaction:
         categories = await self._rows(cypher.READ_CATEGORIES, keys=keys.categories) if keys.categories else []
         products = await self._rows(cypher.READ_PRODUCTS, keys=keys.products) if keys.products else []
         retailers = await self._rows(cypher.READ_RETAILERS, keys=keys.retailers) if keys.retailers else []
-        await self._write(cypher.CLEAR_CREATED_CATEGORIES, [found[0] for found in categories if found[7]])
+        made = [found[0] for found in categories if found[7]]
+        await self._write(cypher.CLEAR_CREATED_CATEGORIES, made)
         await self._write(cypher.CLEAR_CREATED_PRODUCTS, [found[0] for found in products if found[11]])
+        new = set(made) - await self._made_again(made)
         return StoredShared(
             categories={
-                found[0]: StoredCategory(fact=row.category_fact(found), created=bool(found[7])) for found in categories
+                found[0]: StoredCategory(fact=row.category_fact(found), created=found[0] in new) for found in categories
             },
             products={
                 found[0]: StoredProduct(
@@ -66,6 +68,20 @@ class Neo4jTransaction:
             },
             retailers={found[0]: row.retailer_fact(found) for found in retailers},
         )
+
+    async def _made_again(self, made: list[str]) -> set[str]:
+        """Those of the categories made just now that products or categories name: they get their edges back."""
+        if not made:
+            return set()
+        named = sorted(set(await self._rows(cypher.NAMED_CATEGORIES, keys=made)))
+        for statement in (
+            cypher.LOCK_NAMING_CATEGORIES,
+            cypher.LOCK_NAMING_PRODUCTS,
+            cypher.RELINK_CATEGORIES,
+            cypher.RELINK_PRODUCTS,
+        ):
+            await self._write(statement, named)
+        return set(named)
 
     async def write_shared(self, changes: SharedChanges) -> None:
         await self._write(cypher.WRITE_CATEGORIES, [row.category_columns(change) for change in changes.categories])

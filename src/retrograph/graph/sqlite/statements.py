@@ -15,6 +15,12 @@ _PRODUCT_COLUMNS: Final = (
 _CATEGORY_COLUMNS: Final = "category_id, name, name_rank, name_day, hierarchy, hierarchy_rank, hierarchy_day"
 _RETAILER_COLUMNS: Final = "name, channel, channel_rank, channel_day"
 
+# Which of the keys, as one JSON array, are named already: another writer had taken their nodes away.
+NAMED_CATEGORIES: Final = """
+SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM graph_product WHERE category_id = value)"""
+NAMED_PRODUCTS: Final = """
+SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM graph_purchased WHERE product_id = value)"""
+
 # Nodes by key, the keys as one JSON array.
 READ_PRODUCTS: Final = (
     f"SELECT {_PRODUCT_COLUMNS} FROM graph_product WHERE product_id IN (SELECT value FROM json_each(?))"

@@ -5,7 +5,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -74,12 +74,14 @@ def _lock_shared(connection: sqlite3.Connection, keys: SharedKeys) -> StoredShar
     _create(connection, sql.CREATE_CATEGORY, keys.categories, categories)
     _create(connection, sql.CREATE_PRODUCT, keys.products, products)
     _create(connection, sql.CREATE_RETAILER, keys.retailers, ())
+    named_categories = _named(connection, sql.NAMED_CATEGORIES, keys.categories, categories)
+    named_products = _named(connection, sql.NAMED_PRODUCTS, keys.products, products)
     retailers = map(row.retailer_record, rows(connection, sql.READ_RETAILERS, row.text(keys.retailers)))
     return StoredShared(
         categories={
             key: StoredCategory(fact=categories[key].fact, created=False)
             if key in categories
-            else StoredCategory(fact=CategoryFact(), created=True)
+            else StoredCategory(fact=CategoryFact(), created=key not in named_categories)
             for key in keys.categories
         },
         products={
@@ -87,7 +89,7 @@ def _lock_shared(connection: sqlite3.Connection, keys: SharedKeys) -> StoredShar
                 fact=products[key].fact, category_hierarchy=products[key].category_hierarchy, created=False
             )
             if key in products
-            else StoredProduct(fact=ProductFact(), category_hierarchy=None, created=True)
+            else StoredProduct(fact=ProductFact(), category_hierarchy=None, created=key not in named_products)
             for key in keys.products
         },
         retailers={record.name: record.fact for record in retailers},
@@ -96,6 +98,14 @@ def _lock_shared(connection: sqlite3.Connection, keys: SharedKeys) -> StoredShar
 
 def _create(connection: sqlite3.Connection, statement: str, keys: Sequence[str], present: Iterable[str]) -> None:
     connection.executemany(statement, [(key,) for key in keys if key not in present])
+
+
+def _named(
+    connection: sqlite3.Connection, statement: str, keys: Sequence[str], present: Container[str]
+) -> frozenset[str]:
+    """Those of the nodes made just now that edges or products name already."""
+    made = [key for key in keys if key not in present]
+    return frozenset(key for (key,) in rows(connection, statement, row.text(made))) if made else frozenset()
 
 
 def _write_shared(connection: sqlite3.Connection, changes: SharedChanges) -> None:
