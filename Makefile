@@ -14,7 +14,7 @@ REFERENCE := $(BIN)/python -m retrograph.cli.reference
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format servers lock clean
+.PHONY: help demo test torture lint format servers lock clean
 
 help: ## Say what there is
 	@echo "Retrograph: what 'make' can do here"
@@ -29,6 +29,10 @@ demo: $(VENV)/.base ## Show the whole story on the sample: load it, count it, lo
 test: $(VENV)/.dev ## Install what tests need, obtain the real servers, run all tests (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.servers obtain || echo "Tests that need a missing server are listed at the end."
 	$(BIN)/python -m pytest $(ARGS)
+
+torture: $(VENV)/.dev ## Disturb a load of the sample in every way and keep what was seen (ARGS="--only kill" for some)
+	@$(BIN)/python -m tests.servers obtain
+	@$(BIN)/python -m tests.torture --document docs/reliability.md $(ARGS)
 
 lint: $(VENV)/.dev ## Check formatting, lint, types, import contracts and generated documentation
 	$(BIN)/ruff format --check .

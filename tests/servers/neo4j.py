@@ -57,7 +57,7 @@ class Neo4jServer(Server):
     def __init__(self, release: Release, heap: str = "512m", tuning: tuple[str, ...] = QUICK_TO_START) -> None:
         super().__init__()
         self.release = release
-        self.password = secrets.token_urlsafe(12)
+        self.password = secrets.token_hex(12)  # never begins with a dash, as an option would
         self._heap = heap
         self._tuning = tuning
 
