@@ -14,7 +14,7 @@ REFERENCE := $(BIN)/python -m retrograph.cli.reference
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture lint format servers lock clean
+.PHONY: help demo test torture bench lint format servers lock clean
 
 help: ## Say what there is
 	@echo "Retrograph: what 'make' can do here"
@@ -49,6 +49,9 @@ format: $(VENV)/.dev ## Format the code, mend what lint can mend, generate the d
 servers: $(VENV)/.dev ## Obtain the real servers that tests run against
 	@$(BIN)/python -m tests.servers obtain
 
+bench: $(VENV)/.dev ## Measure what docs/performance.md says, and write it there (ARGS="row …" for some)
+	@$(BIN)/python -m bench $(ARGS)
+
 lock: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.toml (UPGRADE=1 for the newest versions)
 	$(COMPILE) pyproject.toml --all-extras --group dev --group build --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --all-extras --constraints requirements/dev.txt --output-file requirements/all.txt
@@ -58,7 +61,7 @@ lock: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.toml (UPGRA
 
 clean: ## Remove what was built, cached and measured; installed and downloaded things stay
 	rm -rf build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.base: requirements/base.txt $(PACKAGE_FILES) | $(BIN)/python
 	@echo "Installing Retrograph into $(VENV) …"

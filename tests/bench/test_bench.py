@@ -1,0 +1,43 @@
+"""The benchmarks keep working: each kind of row runs on a few users. What the clock says is no matter here."""
+
+import pytest
+
+from bench import neo4j_rows
+from bench.measure import Goal, Lap, Options, Result, Row, run
+from bench.table import HEADER, line, merged
+
+NEO4J = {row.name: row for row in neo4j_rows.ROWS}
+
+
+def silent(text: str) -> None:
+    """Tells nobody."""
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", ["neo4j-first-single", "neo4j-again-later"])
+async def test_a_row_measures_both_sides_and_both_leave_the_right_graph(name: str, neo4j_present: object) -> None:
+    result = await run(NEO4J[name], Options(pairs=1, tiny=True, heap="256m"), silent)
+
+    assert [lap.amount for lap in result.ours] == [lap.amount for lap in result.reference]
+    assert result.ours[0].counts["retried"] == 0
+    assert result.ours[0].amount > 1_000
+
+
+def test_a_new_line_takes_the_place_of_the_rows_former_one_and_leaves_the_others() -> None:
+    text = "\n".join(["# Performance", *HEADER, "| `one` | old |", "| `two` | old |", "", "After."]) + "\n"
+
+    replaced = merged(text, "one", "| `one` | new |")
+    added = merged(text, "three", "| `three` | new |")
+
+    assert replaced == text.replace("| `one` | old |", "| `one` | new |")
+    assert added == text.replace("| `two` | old |\n", "| `two` | old |\n| `three` | new |\n")
+
+
+def test_a_line_tells_the_median_the_spread_and_whether_the_goal_is_met() -> None:
+    row = Row(name="r", work="w", reference="o", goal=Goal(bound=2), unit="items/s", sides=neo4j_rows.ROWS[0].sides)
+    bare = Lap(seconds=1, cpu=1, amount=10)
+    laps = [Lap(seconds=1, cpu=1, amount=amount) for amount in (10, 30, 25)]
+
+    told = line(Result(row=row, ours=laps, reference=[bare] * 3), "a machine", "today")
+
+    assert "| **2.50×** (1.00–3.00) ✓ | 25 items/s | 10 items/s |" in told
