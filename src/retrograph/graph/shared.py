@@ -6,6 +6,7 @@ hierarchy, the marks that ask for a recount) is decided here too, under the lock
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
 from retrograph.facts import CategoryFact, PathField, ProductFact, RetailerFact, SharedFacts, TextField
@@ -143,8 +144,10 @@ def _news(
 
 
 def _trim(known: dict[str, Any], limit: int) -> None:
-    for key in list(known)[: max(0, len(known) - limit)]:
-        del known[key]
+    excess = len(known) - limit
+    if excess > 0:
+        for key in list(islice(known, excess)):
+            del known[key]
 
 
 def merge_shared(stored: StoredShared, facts: SharedFacts, token: str) -> SharedChanges:

@@ -124,7 +124,8 @@ CLEAR_CATEGORY: Final = "UPDATE graph_category SET recount_since = NULL WHERE ca
 PRODUCTS_OF: Final = """
 SELECT product_id FROM graph_product WHERE category_id = ? AND product_id > ? ORDER BY product_id LIMIT ?"""
 PURCHASERS: Final = """
-SELECT DISTINCT user_id FROM graph_purchased WHERE product_id IN (SELECT value FROM json_each(?))"""
+SELECT user_id FROM graph_purchased INDEXED BY graph_purchasers WHERE product_id = ? AND user_id > ?
+ORDER BY user_id LIMIT ?"""
 
 # The meta node: one row a property.
 READ_META: Final = "SELECT value FROM graph_meta WHERE name = ?"

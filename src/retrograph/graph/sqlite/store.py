@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,6 +22,7 @@ from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import schema
 from retrograph.graph.sqlite import statements as sql
 from retrograph.graph.sqlite.connection import Connection, rows
+from retrograph.graph.sqlite.purchasers import purchasers_of
 from retrograph.graph.sqlite.transaction import SqliteTransaction
 from retrograph.graph.store import DEPENDENCY, WRITE_TIMEOUT_SECONDS, GraphTransaction, TransientGraphError
 
@@ -106,13 +108,9 @@ class SqliteGraph:
         """Nothing to wait for: a write that began before has committed before the next one could begin."""
 
     async def purchasers(self, product_ids: Sequence[str], limit: int) -> AsyncGenerator[list[str], None]:
-        stream = Connection(self._path, read_only=True)
-        try:
-            cursor = await stream.run(lambda c: c.execute(sql.PURCHASERS, (row.text(product_ids),)))
-            while page := await stream.run(lambda _: cursor.fetchmany(limit)):
-                yield [user_id for (user_id,) in page]
-        finally:
-            await stream.close()
+        walk = await self._reader.run(partial(purchasers_of, product_ids=product_ids, page=limit))
+        while page := await self._reader.run(lambda _: list(islice(walk, limit))):
+            yield page
 
     async def take_recount_lease(self, holder: str, seconds: float) -> bool:
         async with self._written() as connection:
