@@ -22,7 +22,7 @@ from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import schema
 from retrograph.graph.sqlite import statements as sql
 from retrograph.graph.sqlite.connection import Connection, rows
-from retrograph.graph.sqlite.purchasers import purchasers_of
+from retrograph.graph.sqlite.purchasers import fold, purchasers_of
 from retrograph.graph.sqlite.transaction import SqliteTransaction
 from retrograph.graph.store import DEPENDENCY, WRITE_TIMEOUT_SECONDS, GraphTransaction, TransientGraphError
 
@@ -108,9 +108,16 @@ class SqliteGraph:
         """Nothing to wait for: a write that began before has committed before the next one could begin."""
 
     async def purchasers(self, product_ids: Sequence[str], limit: int) -> AsyncGenerator[list[str], None]:
+        more = True
+        while more:  # each piece in a transaction of its own, so that others can write between
+            more = await self._folded()
         walk = await self._reader.run(partial(purchasers_of, product_ids=product_ids, page=limit))
         while page := await self._reader.run(lambda _: list(islice(walk, limit))):
             yield page
+
+    async def _folded(self) -> bool:
+        async with self._written() as connection:
+            return await connection.run(fold)
 
     async def take_recount_lease(self, holder: str, seconds: float) -> bool:
         async with self._written() as connection:

@@ -25,6 +25,7 @@ from retrograph.graph.model import (
 from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import statements as sql
 from retrograph.graph.sqlite.connection import Connection, rows
+from retrograph.graph.sqlite.purchasers import note
 
 
 class SqliteTransaction:
@@ -155,6 +156,7 @@ def _write_users(connection: sqlite3.Connection, changes: Sequence[UserChanges],
     for change in changes:
         batch.add(change)
     batch.execute(connection)
+    note(connection, changes)
     return sum(change.matches for change in changes)
 
 
