@@ -56,7 +56,9 @@ def _union(
     joined: dict[str, FactType] = {}
     for side in sides:
         for key, fact in side.items():
-            joined[key] = join(joined[key], fact) if key in joined else fact
+            held = joined.setdefault(key, fact)
+            if held is not fact:
+                joined[key] = join(held, fact)
     return joined
 
 
@@ -117,11 +119,11 @@ class Knowledge:
     def learn(self, stored: StoredShared, facts: SharedFacts) -> None:
         """Takes in what a transaction has read and written; to be called only after its commit."""
         for product_id, product in facts.products.items():
-            self.products[product_id] = join_product(stored.products[product_id].fact, product)
+            _learn(self.products, product_id, join_product(stored.products[product_id].fact, product), product)
         for category_id, category in facts.categories.items():
-            self.categories[category_id] = join_category(stored.categories[category_id].fact, category)
+            _learn(self.categories, category_id, join_category(stored.categories[category_id].fact, category), category)
         for name, retailer in facts.retailers.items():
-            self.retailers[name] = join_retailer(stored.retailers[name], retailer)
+            _learn(self.retailers, name, join_retailer(stored.retailers[name], retailer), retailer)
         for known in (self.products, self.categories, self.retailers):
             _trim(known, self.limit)
 
@@ -141,6 +143,12 @@ def _news(
         if held is None or (held is not fact and held != fact and join(held, fact) != held):
             fresh[key] = fact
     return fresh
+
+
+def _learn(known: dict[str, FactType], key: str, joined: FactType, told: FactType) -> None:
+    """Where they are equal, what was told is kept: a catalogue tells it again as the same object, which is quick to
+    compare."""
+    known[key] = told if joined == told else joined
 
 
 def _trim(known: dict[str, Any], limit: int) -> None:

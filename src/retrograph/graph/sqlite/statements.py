@@ -108,7 +108,6 @@ UPDATE_COUNT: Final = "UPDATE graph_shops_in SET purchase_count = ? WHERE user_i
 DELETE_COUNT: Final = "DELETE FROM graph_shops_in WHERE user_id = ? AND category_id = ?"
 
 # Which of the nodes that new edges lead to are there. Nothing can change between this and the edges' insertion.
-PRESENT_PRODUCTS: Final = "SELECT product_id FROM graph_product WHERE product_id IN (SELECT value FROM json_each(?))"
 PRESENT_RETAILERS: Final = "SELECT name FROM graph_retailer WHERE name IN (SELECT value FROM json_each(?))"
 PRESENT_CATEGORIES: Final = (
     "SELECT category_id FROM graph_category WHERE category_id IN (SELECT value FROM json_each(?))"

@@ -21,7 +21,8 @@ from retrograph.graph.records import CountRecord, GraphStats, SharedRecord, User
 from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import schema
 from retrograph.graph.sqlite import statements as sql
-from retrograph.graph.sqlite.connection import Connection, rows
+from retrograph.graph.sqlite.connection import Connection, WriteTransaction, rows
+from retrograph.graph.sqlite.nodes import Nodes
 from retrograph.graph.sqlite.purchasers import fold, purchasers_of
 from retrograph.graph.sqlite.transaction import SqliteTransaction
 from retrograph.graph.store import DEPENDENCY, WRITE_TIMEOUT_SECONDS, GraphTransaction, TransientGraphError
@@ -46,6 +47,7 @@ class SqliteGraph:
         self._writer = Connection(path, synchronous="FULL" if durable else "NORMAL")
         self._reader = Connection(path, read_only=True)
         self._writing = asyncio.Lock()
+        self._nodes = Nodes()
         self._identity: GraphIdentity | None = None
 
     @property
@@ -82,22 +84,22 @@ class SqliteGraph:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[GraphTransaction]:
         async with self._written() as connection:
-            yield SqliteTransaction(connection)
+            yield SqliteTransaction(connection, self._nodes)
 
     @asynccontextmanager
-    async def _written(self) -> AsyncIterator[Connection]:
-        """`BEGIN IMMEDIATE` … `COMMIT`, one at a time in this process as well."""
+    async def _written(self) -> AsyncIterator[WriteTransaction]:
+        """A write transaction, one at a time in this process as well."""
         async with self._writing:
+            transaction = WriteTransaction(self._writer)
             try:
                 async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
-                    await self._writer.run(_begin)
-                    yield self._writer
-                    await self._writer.run(_commit)
+                    yield transaction
+                    await transaction.commit()
             except TimeoutError as error:
-                await self._writer.run(_roll_back)
+                await transaction.roll_back()
                 raise TransientGraphError(f"a transaction took more than {WRITE_TIMEOUT_SECONDS:.0f} s") from error
             except BaseException:
-                await asyncio.shield(self._writer.run(_roll_back))
+                await asyncio.shield(transaction.roll_back())
                 raise
 
     async def marks(self) -> list[Mark]:
@@ -160,21 +162,6 @@ class SqliteGraph:
 
     async def _read(self, statement: str, *parameters: Any) -> list[Any]:
         return await self._reader.run(lambda connection: rows(connection, statement, *parameters))
-
-
-def _begin(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-    connection.execute("BEGIN IMMEDIATE")
-
-
-def _commit(connection: sqlite3.Connection) -> None:
-    connection.execute("COMMIT")
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
 
 
 def _present(connection: sqlite3.Connection) -> GraphIdentity | None:
