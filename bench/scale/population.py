@@ -92,7 +92,9 @@ def user_id_of(number: int) -> str:
 
 
 def _products(rows: list[tuple[str, str | None, str | None, str | None]]) -> dict[str, ProductFact]:
-    return {key: ProductFact(name=_text(name), brand=_text(brand), category_id=_text(of)) for key, name, brand, of in rows}
+    return {
+        key: ProductFact(name=_text(name), brand=_text(brand), category_id=_text(of)) for key, name, brand, of in rows
+    }
 
 
 def _categories(rows: list[tuple[str, str | None, str | None]]) -> dict[str, CategoryFact]:
