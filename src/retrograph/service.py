@@ -5,10 +5,11 @@ the store.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
-from retrograph.errors import NotFound, UsageError
+from retrograph.errors import DependencyDown, NotFound, UsageError
 from retrograph.jobs.dry import DryLoad
 from retrograph.jobs.foreground import Foreground
 from retrograph.jobs.frozen import FrozenItems
@@ -124,12 +125,12 @@ class Service:
 
     async def list(self, query: JobQuery) -> JobPage:
         """Jobs: searched, filtered, sorted, by pages. Raises UsageError."""
-        await self._store.bury()
+        await self._buried()
         return await self._store.page(query)
 
     async def show(self, key: str) -> Job:
         """A job by its key or its id. Raises NotFound, UsageError where several graphs have that key."""
-        await self._store.bury()
+        await self._buried()
         found = await self._store.named(key)
         if not found:
             raise NotFound(f"there is no job {key}")
@@ -170,6 +171,11 @@ class Service:
     async def close(self) -> None:
         """Gives back the store."""
         await self._store.close()
+
+    async def _buried(self) -> None:
+        """Whoever only looks can do so where nothing can be written: on a full disk, for one."""
+        with suppress(DependencyDown):
+            await self._store.bury()
 
     async def _open(self, job: Job) -> Work:
         kind = self._starter.kind(job.kind)

@@ -47,11 +47,18 @@ def tool(title: str, name: str) -> str:
     return found
 
 
-def run(title: str, command: list[str], environment: dict[str, str] | None = None, timeout: float = 900) -> None:
+def run(
+    title: str,
+    command: list[str],
+    environment: dict[str, str] | None = None,
+    timeout: float = 900,
+    folder: Path | None = None,
+) -> None:
     """Runs a step of a download; its last words become the reason if it fails."""
     try:
         done = subprocess.run(
             command,
+            cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -5,6 +5,7 @@ A run that fails prints its seed; the same seed makes the same choices, if not t
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -21,6 +22,7 @@ from tests.torture.stage import COMBINATIONS, SHORT, WHOLE, Combination, Servers
 
 def main() -> int:
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that disks are unmounted and servers ended
     chosen = [
         (scenario, combination)
         for scenario in SCENARIOS

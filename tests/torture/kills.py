@@ -21,7 +21,7 @@ def killed(stage: Stage, chance: random.Random) -> Seen:
         for number in range(1, stage.world.size.times + 1):
             load = loads.start(batch=chance.choice(BATCHES), concurrency=chance.choice(CONCURRENCIES))
             if number % KILLED_EARLY:
-                _until_it_works(load)
+                load.until_it_works()
             time.sleep(chance.uniform(0, 2))
             assert load.lives, f"there is nothing left to kill: {load.told}"
             load.kill()
@@ -45,7 +45,7 @@ def competing(stage: Stage, chance: random.Random) -> Seen:
     with loads_of(stage) as loads:
         holder = loads.start(slowly, chance.choice(BATCHES))
         for turn in range(stage.world.size.repeats * 2):
-            _until_it_works(holder)
+            holder.until_it_works()
             late = [loads.start(slowly) for _ in range(1 + turn % 2)]
             for load in late:  # the holder lives: whoever comes sees it renew its lease
                 assert load.ended().code == 4, load.told
@@ -55,7 +55,7 @@ def competing(stage: Stage, chance: random.Random) -> Seen:
             if len(heirs) == 3:
                 unlucky = heirs.pop()
                 unlucky.kill()
-                killed_waiting += not _works(unlucky)
+                killed_waiting += not unlucky.works
             holder = _the_one_that_won(heirs)
             refused += len(late) + len(heirs) - 1
         holder.kill()
@@ -74,23 +74,13 @@ def competing(stage: Stage, chance: random.Random) -> Seen:
 
 def _all_have_come(heirs: list[Load]) -> bool:
     """Each waits; on a busy machine one may begin only when the lease has run out already."""
-    return all(WAITING in heir.told or _works(heir) for heir in heirs)
-
-
-def _works(load: Load) -> bool:
-    return "items at" in load.told
-
-
-def _until_it_works(load: Load) -> None:
-    """Waits until a process holds the lease."""
-    until(lambda: _works(load) or not load.lives, f"it takes the lease: {load.told}")
-    assert load.lives, load.told
+    return all(WAITING in heir.told or heir.works for heir in heirs)
 
 
 def _the_one_that_won(heirs: list[Load]) -> Load:
     """Waits until one of them goes on and all others are refused."""
-    until(lambda: any(_works(heir) for heir in heirs), "one of those that wait takes over")
-    [winner] = [heir for heir in heirs if _works(heir)]
+    until(lambda: any(heir.works for heir in heirs), "one of those that wait takes over")
+    [winner] = [heir for heir in heirs if heir.works]
     for heir in heirs:
         if heir is not winner:
             assert heir.ended().code == 4, heir.told

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.integration.command_line import COMMAND, Ended
-from tests.integration.story import until
+from tests.integration.story import WINDOW, until
 from tests.torture.stage import Stage
 
 PATIENCE_SECONDS = 300.0
+LOOK_SECONDS = 0.1
+"""A look at the store is a connection of its own: not more of them than a load can bear."""
 WAITING = "waiting to see whether that process lives"
 _numbers = itertools.count(1)
 
@@ -20,10 +22,10 @@ _numbers = itertools.count(1)
 class Load:
     """A load that goes on, until it ends or is killed."""
 
-    def __init__(self, command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, command: list[str], folder: Path, logs: Path, environment: Mapping[str, str]) -> None:
         number = next(_numbers)
-        self._out = folder / f"load-{number}.out"
-        self._err = folder / f"load-{number}.err"
+        self._out = logs / f"load-{number}.out"
+        self._err = logs / f"load-{number}.err"
         self.began = time.time()
         self.killed_at: float | None = None
         with self._out.open("w") as out, self._err.open("w") as err:
@@ -44,10 +46,24 @@ class Load:
         """Everything that it has said so far."""
         return self._err.read_text(errors="replace")
 
-    def until_said(self, words: str, seconds: float = PATIENCE_SECONDS) -> None:
-        """Waits until it has said these words; it may not end before."""
-        until(lambda: words in self.told or not self.lives, f"{words!r} is said; so far:\n{self.told}", seconds)
-        assert words in self.told, f"it ended without {words!r}:\n{self.told}"
+    @property
+    def works(self) -> bool:
+        """Whether it has taken the lease."""
+        return "items at" in self.told
+
+    def until_it_works(self) -> None:
+        """Waits until it has taken the lease."""
+        self.until_it_works_or_ends()
+        assert self.lives, self.told
+
+    def until_it_works_or_ends(self) -> None:
+        """Waits until it has taken the lease, or has given up."""
+        until(lambda: self.works or not self.lives, "it takes the lease")
+
+    def until_said(self, words: str, times: int = 1) -> None:
+        """Waits until it has said these words so often; it may not end before."""
+        until(lambda: self.told.count(words) >= times or not self.lives, f"{words!r} is said", PATIENCE_SECONDS)
+        assert self.told.count(words) >= times, f"it ended without {words!r}:\n{self.told}"
 
     def kill(self) -> None:
         """As `kill -9` does."""
@@ -81,14 +97,25 @@ class Loads:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.started: list[Load] = []
+        self._users = stage.logs / "users.txt"
+        self._users.write_text("\n".join(stage.world.ids))
 
-    def start(self, rate: float | None = None, batch: int = 10, concurrency: int = 8, **environment: str) -> Load:
+    def start(
+        self,
+        rate: float | None = None,
+        batch: int = 10,
+        concurrency: int = 8,
+        environment: Mapping[str, str] | None = None,
+    ) -> Load:
         """One more process; `environment` is added to its own."""
         stage = self._stage
         pace = f"{rate or stage.world.size.rate:g}"
         options = ("--rate-limit", pace, "--batch-size", str(batch), "--concurrency", str(concurrency))
-        command = stage.place.backfill(stage.world.ids, *options)
-        load = Load(command, stage.place.directory, {**stage.place.cli.environment(), **environment})
+        users = ("--user-file", str(self._users), "--key", "story")
+        command = ["backfill", "purchases", *users, *WINDOW, *options, "--json"]
+        load = Load(
+            command, stage.place.directory, stage.logs, {**stage.place.cli.environment(), **(environment or {})}
+        )
         self.started.append(load)
         return load
 
@@ -99,6 +126,15 @@ class Loads:
     def said(self, words: str) -> int:
         """How often any of them has said these words."""
         return sum(load.told.count(words) for load in self.started)
+
+
+def until_counted(stage: Stage, load: Load, more: int = 1) -> None:
+    """Waits until checkpoints count so many users more than now, or the load is at its end."""
+    wanted = min(stage.place.scanned() + more, len(stage.world.ids))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while stage.place.scanned() < wanted and load.lives:
+        assert time.monotonic() < deadline, f"no further users are counted:\n{load.told[-4000:]}"
+        time.sleep(LOOK_SECONDS)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +82,15 @@ class Stage:
     place: Place
     servers: Servers
     lease_seconds: float
+    settings: dict[str, str]
+    logs: Path
+    """Where the processes' words are kept: never on a disk that is full."""
+
+    def elsewhere(self, directory: Path | None = None, **settings: str) -> "Stage":
+        """The same stage in another directory, or with other settings."""
+        own = {**self.settings, **settings}
+        place = Place(directory or self.place.directory, self.world.history, **own)
+        return replace(self, place=place, settings=own)
 
     @property
     def postgres(self) -> PostgresServer:
@@ -125,10 +134,8 @@ def set_up(
     servers: Servers,
     *,
     lease_seconds: float | None = None,
-    directory: Path | None = None,
-    **settings: str,
 ) -> Iterator[Stage]:
-    """An empty graph and an empty job store. `settings` win over those of the combination."""
+    """An empty graph and an empty job store."""
     lease = lease_seconds or world.size.lease_seconds
     own = {"jobs_lease_seconds": f"{lease:g}", "log_level": "debug"}
     with ExitStack() as stack:
@@ -140,9 +147,16 @@ def set_up(
             assert servers.neo4j is not None
             servers.neo4j.start().wipe()
             own |= in_neo4j(servers.neo4j)
-        directory = directory or Path(tempfile.mkdtemp(dir=world.folder))
-        place = Place(directory, world.history, **(own | settings))
-        yield Stage(world=world, combination=combination, place=place, servers=servers, lease_seconds=lease)
+        directory, logs = (Path(tempfile.mkdtemp(dir=world.folder)) for _ in range(2))
+        yield Stage(
+            world=world,
+            combination=combination,
+            place=Place(directory, world.history, **own),
+            servers=servers,
+            lease_seconds=lease,
+            settings=own,
+            logs=logs,
+        )
 
 
 def _forgotten(server: PostgresServer, url: str) -> None:

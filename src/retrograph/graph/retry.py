@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from retrograph.clock import Clock
 from retrograph.errors import DependencyDown
@@ -14,6 +15,8 @@ FIRST_WAIT_SECONDS: Final = 0.02
 LONGEST_WAIT_SECONDS: Final = 3.0
 
 Result = TypeVar("Result")
+
+_log = structlog.get_logger()
 
 
 async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitable[Result]]) -> Result:
@@ -27,6 +30,7 @@ async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitab
         wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
         stop=stop_after_attempt(TRIES),
         sleep=clock.sleep,
+        before_sleep=_told,
         reraise=True,
     )
     try:
@@ -39,3 +43,8 @@ async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitab
         await graph.ping()
         raise GraphDataError(f"it failed {TRIES} times: {error}") from error
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _told(state: RetryCallState) -> None:
+    reason = str(state.outcome.exception()) if state.outcome is not None else ""
+    _log.debug("graph-transaction-repeated", tries=state.attempt_number, reason=reason)

@@ -44,6 +44,8 @@ class Foreground:
         self._asked = asyncio.Event()
         self._job: Job | None = None
         self._chance_given = once
+        self._rest_seconds = FIRST_WAIT_SECONDS
+        self._scanned: int | None = None
 
     async def to_its_end(self, taken: Taken, open_work: Callable[[Job], Awaitable[Work]]) -> Job:
         """Answers the job as it ended. Raises LeaseLost where another process holds it now."""
@@ -56,7 +58,7 @@ class Foreground:
             if self._goes_on(job):
                 next_run, job = await self._resumed(job, down, open_work)
             elif self._deserves_a_second_chance(job):
-                next_run = await self._second_chance(job)
+                next_run, job = await self._second_chance(job, open_work)
         return job
 
     async def stop(self, who: str, why: str) -> None:
@@ -101,15 +103,17 @@ class Foreground:
         wanted = job.parameters.mode == "full" and job.parameters.retry_failed_before_cursor
         return job.state is JobState.SUCCEEDED and wanted and not self._chance_given and not self._asked.is_set()
 
-    async def _second_chance(self, job: Job) -> Taken | None:
+    async def _second_chance(self, job: Job, open_work: Callable[[Job], Awaitable[Work]]) -> tuple[Taken | None, Job]:
         """Fewer items than would pause the job if all failed again: a job that ended well must not end worse."""
         self._chance_given = True
-        with suppress(DependencyDown):
+        try:
             taken = await self._starter.second_chance(job, job.parameters.max_consecutive_failures)
-            if taken is not None:
-                self._watch.said("trying once more what a service failed")
-            return taken
-        return None
+        except DependencyDown:
+            # The lease may have been taken, and only the answer lost: then the job is on its way again.
+            return await self._resumed(job, None, open_work)
+        if taken is not None:
+            self._watch.said("trying once more what a service failed")
+        return taken, job
 
     async def _resumed(
         self, job: Job, down: str | None, open_work: Callable[[Job], Awaitable[Work]]
@@ -117,7 +121,8 @@ class Foreground:
         """The next lease, or the job as others or the operator here have left it."""
         if down is not None:
             self._watch.said(f"paused: {job.message or down}; waiting until {down} answers again")
-        wait, at_once = FIRST_WAIT_SECONDS, down is None and job.state is JobState.PAUSED
+        wait, at_once = self._rest(job), down is None and job.state is JobState.PAUSED
+        told = ""
         while True:
             if not at_once:
                 await self._wait(wait)
@@ -125,11 +130,23 @@ class Foreground:
             at_once = False
             if self._asked.is_set():
                 return None, await self._store.get(job.job_id)
-            with suppress(DependencyDown):  # of the store itself: then there is nothing to do but wait, too
+            try:
                 if down is None or await self._answers(job, down, open_work):
                     return await self._taken_again(job)
                 if (now := await self._store.get(job.job_id)).state is not JobState.PAUSED:
                     return None, now
+            except DependencyDown as error:  # the store itself: then there is nothing to do but wait, too
+                if str(error) != told:
+                    self._watch.said(f"waiting: {error}")
+                told = str(error)
+
+    def _rest(self, job: Job) -> float:
+        """How long to wait at first: longer each time where the last run got nowhere. What answers its ping may still
+        take nothing, such as a graph whose disk is full."""
+        stuck = job.counts.scanned == self._scanned
+        self._rest_seconds = min(2 * self._rest_seconds, LONGEST_WAIT_SECONDS) if stuck else FIRST_WAIT_SECONDS
+        self._scanned = job.counts.scanned
+        return self._rest_seconds
 
     async def _taken_again(self, job: Job) -> tuple[Taken | None, Job]:
         said = False
@@ -149,8 +166,9 @@ class Foreground:
         return None, await self._store.get(job.job_id)
 
     async def _unless_taken_over(self, job: Job, refusal: JobRefused) -> None:
-        """A lease that this process has lost by its own clock may still last a moment by the store's."""
-        if refusal.reason == "running" and (await self._store.get(job.job_id)).holder != job.holder:
+        """A lease that this process has lost by its own clock may still last a moment by the store's; so may one that
+        it was given without hearing of it, because the answer was lost."""
+        if refusal.reason == "running" and (await self._store.get(job.job_id)).holder != self._starter.holder:
             raise LeaseLost(f"another process has taken job {job.key} over")
 
     async def _answers(self, job: Job, dependency: str, open_work: Callable[[Job], Awaitable[Work]]) -> bool:

@@ -26,6 +26,7 @@ class LeaseKeeper:
         self._clock = clock
         self._halt = halt
         self._until = claimed_at + seconds
+        self._missed: str | None = None
 
     @property
     def alive(self) -> bool:
@@ -35,13 +36,22 @@ class LeaseKeeper:
     def confirmed(self, sent_at: float, asked: Asked | None) -> None:
         """A renewal or checkpoint that was sent at that monotonic moment was written."""
         self._until = max(self._until, sent_at + self._seconds)
+        self._missed = None
         self._halt.operator(asked)
+
+    def missed(self, error: DependencyDown) -> None:
+        """A write did not reach the store. Where the lease is lost for it, that is the reason that people need."""
+        self._missed = str(error)
+
+    def lose(self, words: str) -> LeaseLost:
+        """Ends the run: the lease is lost."""
+        self._halt.lose(words if self._missed is None else f"{words}: {self._missed}")
+        return LeaseLost(self._halt.lost or words)
 
     def check(self) -> None:
         """Raises LeaseLost where no item may begin any more."""
         if not self.alive:
-            self._halt.lose(self._halt.lost or "this process could not renew its lease in time")
-            raise LeaseLost(self._halt.lost or "")
+            raise self.lose("this process could not renew its lease in time")
 
     async def keep(self) -> None:
         """Renews until cancelled, or until the lease is lost."""
@@ -55,10 +65,11 @@ class LeaseKeeper:
             try:
                 self.confirmed(sent_at, await self._store.renew(self.lease, self.lease_ms))
             except LeaseLost as error:
-                self._halt.lose(str(error))
+                self.lose(str(error))
             except DependencyDown as error:
+                self.missed(error)
                 if not self.alive:
-                    self._halt.lose(f"this process could not renew its lease in time: {error}")
+                    self.lose("this process could not renew its lease in time")
                     return
                 await self._clock.sleep(self._seconds / 30)
             else:

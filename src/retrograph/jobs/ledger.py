@@ -113,9 +113,9 @@ class Ledger:
             try:
                 return await write()
             except LeaseLost as error:
-                self._halt.lose(str(error))
-                raise
-            except DependencyDown:
+                raise self._keeper.lose(str(error)) from error
+            except DependencyDown as error:
+                self._keeper.missed(error)
                 # The answer may be lost while the checkpoint is written: its number makes the next try harmless.
                 self._keeper.check()
                 await self._clock.sleep(_RETRY_SECONDS)

@@ -48,7 +48,8 @@ class Starter:
         self._graph = graph
         self._clock = clock
         self._engine = engine
-        self._holder = engine.holder or holder_name()
+        self.holder = engine.holder or holder_name()
+        """What the store knows this process by."""
 
     def kind(self, name: str) -> Kind:
         """Raises UsageError for a kind that is not known."""
@@ -153,7 +154,7 @@ class Starter:
             raise
         except RetrographError as error:
             if job.state is JobState.PENDING:
-                await self._store.fail(job.job_id, self._holder, str(error))
+                await self._store.fail(job.job_id, self.holder, str(error))
             raise
 
     async def _attempt(
@@ -207,7 +208,7 @@ class Starter:
     ) -> Claim:
         return Claim(
             job_id=job.job_id,
-            holder=self._holder,
+            holder=self.holder,
             who=who,
             why=why,
             parameters=wanted,

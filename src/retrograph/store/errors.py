@@ -30,6 +30,11 @@ _POSTGRES_SETTINGS = {
     "42501": "{where} does not let this user do that: it needs to create and write tables",
     "25006": "{where} is read-only: it may be a standby",
 }
+_POSTGRES_OUTAGES = {
+    "53100": "the disk of {where} is full",
+    "53300": "{where} takes no further connection",
+    "57P": "{where} is being stopped or started",
+}
 _POSTGRES_WORDS = {
     "password authentication failed": "28",
     "no password supplied": "28",
@@ -81,6 +86,9 @@ def _of_postgres(error: exc.DBAPIError, where: str) -> RetrographError:
     for prefix, sentence in _POSTGRES_SETTINGS.items():
         if state.startswith(prefix):
             return ConfigurationError(sentence.format(where=described))
+    for prefix, sentence in _POSTGRES_OUTAGES.items():
+        if state.startswith(prefix):
+            return DependencyDown(DEPENDENCY, f"{sentence.format(where=described)}: {_first_line(cause)}")
     if error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError):
         return DependencyDown(DEPENDENCY, f"{described} does not answer: {_first_line(cause)}")
     return RetrographError(f"{described} failed: {_first_line(cause)}")

@@ -70,7 +70,7 @@ def test_a_cut_connection_is_an_outage() -> None:
         ("SQLITE_NOTADB", ConfigurationError),
         ("SQLITE_FULL", DependencyDown),
         ("SQLITE_IOERR_WRITE", DependencyDown),
-        ("SQLITE_CORRUPT", DependencyDown),
+        ("SQLITE_CORRUPT", ConfigurationError),
         ("SQLITE_CONSTRAINT_PRIMARYKEY", GraphDataError),
     ],
 )

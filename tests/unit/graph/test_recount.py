@@ -1,6 +1,7 @@
 """The recount pass when the graph fails under it: an outage is an outage, not the end of the job."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ class Failing(SqliteGraph):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        self.path = path
         self.failures: dict[str, int] = {}
 
     def _fail(self, verb: str) -> None:
@@ -72,3 +74,20 @@ async def test_a_lasting_outage_is_one(graph: Failing, verb: str) -> None:
     graph.failures = {verb: 1_000}
     with pytest.raises(DependencyDown):
         await recount_until_clear(graph, Hurried())
+
+
+class Ahead(SystemClock):
+    """The clock of a machine that is an hour ahead."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=1)
+
+
+async def test_a_lease_by_a_clock_that_was_ahead_is_not_waited_for(graph: Failing) -> None:
+    """Its holder died before anybody noticed the wrong clock."""
+    other = SqliteGraph(graph.path, clock=Ahead())
+    await other.open()
+    assert await other.take_recount_lease("died", 15)
+    await other.close()
+    assert await graph.take_recount_lease("heir", 15)
+    assert not await graph.take_recount_lease("third", 15)

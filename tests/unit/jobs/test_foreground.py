@@ -1,7 +1,9 @@
 """A job that is its own watchdog, in the foreground of a process."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from retrograph.errors import (
     NotFound,
     ServiceFailed,
 )
+from retrograph.jobs.job import Job
 from retrograph.jobs.state import JobState
+from retrograph.jobs.store import Claim, ClaimAnswer
 from retrograph.service import JobQuery, job_as_json
 from tests.unit.jobs.engine import World, until, users
 
@@ -20,6 +24,36 @@ from tests.unit.jobs.engine import World, until, users
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with World(tmp_path) as opened:
         yield opened
+
+
+def leases_run_out(world: World) -> None:
+    """The store's clock is the machine's: no test waits for it."""
+    with closing(sqlite3.connect(world.url.removeprefix("sqlite:///"))) as database, database:
+        database.execute("UPDATE jobs SET lease_until = 0 WHERE holder IS NOT NULL")
+
+
+def answer_lost(world: World) -> None:
+    """The next claim takes the lease, and its answer never arrives; from then on everything goes well."""
+    real = world.store.claim
+
+    async def unanswered(claim: Claim) -> ClaimAnswer:
+        world.store.claim = real  # type: ignore[method-assign]
+        world.load.script.clear()
+        await real(claim)
+        raise DependencyDown("store", "cut off after the claim")
+
+    world.store.claim = unanswered  # type: ignore[method-assign]
+
+
+async def ended(world: World, task: "asyncio.Task[Job]") -> Job:
+    """Its own lease, of which it does not know, runs out once it has met it."""
+    met = False
+    while not task.done():
+        world.clock.advance(1)
+        await asyncio.sleep(0.002)
+        if not met and (met := any("is running already" in sentence for sentence in world.notes.sentences)):
+            leases_run_out(world)
+    return await task
 
 
 async def test_a_foreground_job_goes_on_at_the_cap(world: World) -> None:
@@ -66,6 +100,39 @@ async def test_a_store_that_was_away_for_a_moment_is_waited_for_as_well(world: W
         world.clock.advance(1)
         await asyncio.sleep(0.002)
     assert ((await task).state, world.load.pings) == (JobState.SUCCEEDED, 0)
+
+
+async def test_a_claim_whose_answer_was_lost_is_known_as_its_own(world: World) -> None:
+    """The lease lasts, and nobody hears of it: this process waits for its end, and nobody else has the job."""
+    world.load.script["user-4"] = DependencyDown("graph", "cut off")
+    answer = await world.start(concurrency=1)
+    answer_lost(world)
+    job = await ended(world, asyncio.create_task(world.service.run(answer, world.notes)))
+    assert (job.state, job.epoch, job.counts.processed) == (JobState.SUCCEEDED, 3, 10)
+    assert "waiting: cut off after the claim" in world.notes.sentences
+
+
+async def test_a_second_chance_whose_answer_was_lost_is_not_left_running(world: World) -> None:
+    world.load.script["user-4"] = ServiceFailed("503", dependency="products")
+    answer = await world.start(concurrency=1)
+    answer_lost(world)
+    job = await ended(world, asyncio.create_task(world.service.run(answer, world.notes)))
+    assert (job.state, job.counts.processed, job.counts.failed) == (JobState.SUCCEEDED, 10, 0)
+
+
+async def test_what_answers_its_ping_and_takes_nothing_is_asked_less_and_less_often(world: World) -> None:
+    world.load.script["user-4"] = DependencyDown("graph", "its disk is full")
+    task = asyncio.create_task(world.run(once=False, concurrency=1))
+    for _ in range(100):
+        world.clock.advance(1)
+        await asyncio.sleep(0.005)
+    runs = len(world.load.calls)
+    assert 4 <= runs <= 12  # 1 + 2 + 4 + 8 + 16 + 30 + 30 s of waits; without the doubling it would be a hundred
+    world.load.script.clear()
+    while not task.done():
+        world.clock.advance(1)
+        await asyncio.sleep(0.002)
+    assert (await task).state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize("by", ["stop_here", "stop", "pause_here"])

@@ -75,7 +75,7 @@ async def test_a_process_that_cannot_renew_tries_until_its_lease_has_ended(world
     await keeping
     assert len(tried) > 5
     assert halt.lost is not None
-    assert "could not renew" in halt.lost
+    assert halt.lost == "this process could not renew its lease in time: cut off"
 
 
 async def test_no_item_begins_after_the_lease_has_ended(world: World) -> None:

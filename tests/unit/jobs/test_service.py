@@ -1,7 +1,7 @@
 """The verbs that every door calls: starting, resuming, refusing, retrying, from any process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from retrograph.errors import (
     ServiceFailed,
     UsageError,
 )
+from retrograph.jobs.job import Job
 from retrograph.jobs.state import JobState, NotPossible
 from retrograph.jobs.store import FailureQuery
 from retrograph.service import JobQuery, Selection, StartRequest
@@ -256,3 +257,14 @@ async def test_archived_jobs_keep_their_history_and_leave_the_list(world: World)
     assert not (await world.service.list(JobQuery())).jobs
     assert [event.what async for event in world.service.log(job.key)][-1] == "archived"
     assert (await world.run(reset_cursor=True)).archived_at is None
+
+
+async def test_who_only_looks_needs_no_store_that_can_be_written(world: World) -> None:
+    await world.run(key="mine")
+
+    async def full() -> Sequence[Job]:
+        raise DependencyDown("store", "the disk is full")
+
+    world.store.bury = full  # type: ignore[method-assign]
+    assert [job.key for job in (await world.service.list(JobQuery())).jobs] == ["mine"]
+    assert (await world.service.show("mine")).state is JobState.SUCCEEDED

@@ -19,6 +19,7 @@ from neo4j.exceptions import (
     ConstraintError,
     DriverError,
     Forbidden,
+    IncompleteCommit,
     Neo4jError,
 )
 
@@ -94,6 +95,11 @@ def translate(error: Exception, url: str) -> errors.RetrographError:
         return _translate_server_error(error, url)
     if isinstance(error, ConfigurationError):
         return errors.ConfigurationError(f"the graph's URL {url} is not usable: {error}")
+    if isinstance(error, IncompleteCommit):
+        return TransientGraphError(
+            f"the connection to the graph at {url} broke during a commit: whether it committed is not known",
+            outage=True,
+        )
     if isinstance(error, DriverError | OSError):
         reason = " ".join(str(error).split())
         return TransientGraphError(f"the connection to the graph at {url} failed: {reason}", outage=True)

@@ -1,1 +1,0 @@
-"""What becomes of Retrograph when everything is large: `make scale`, and what it printed is in docs/performance.md."""

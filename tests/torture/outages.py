@@ -1,0 +1,140 @@
+"""Servers that are restarted under a load, and connections that are cut while a transaction commits."""
+
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+
+from tests.servers.server import Server
+from tests.servers.toxiproxy import Proxy
+from tests.torture.process import Load, Loads, loads_of, until_counted
+from tests.torture.stage import Stage
+from tests.torture.verdict import Seen, judge
+
+UNKNOWN = "whether it committed is not known"
+DELAY_MILLISECONDS = 15
+
+
+def postgres_restarted(stage: Stage, chance: random.Random) -> Seen:
+    """Orderly and as a crash, for moments and for longer than a lease; also while a process starts and claims."""
+    with loads_of(stage) as loads:
+        load = loads.start()
+        for _ in range(stage.world.size.repeats):
+            for end in (stage.postgres.stop, stage.postgres.kill):
+                load = _alive(stage, loads, load, chance)
+                _away(stage.postgres, end, chance.uniform(0, 1.5 * stage.lease_seconds))
+        load.kill()
+        refused = sum(_restarted_under_a_start(stage, loads, chance) for _ in range(stage.world.size.repeats))
+        _to_the_end(stage, loads, load)
+        again = loads.said("trying to take it again")
+        return Seen(
+            injected=f"{stage.world.size.repeats} times stopped and {2 * stage.world.size.repeats} times `kill -9`, "
+            "away for up to one and a half leases",
+            seen=f"the same process went on; {again} times its lease had run out and it took the job again; "
+            f"{refused} that only began ended with exit code 3",
+        )
+
+
+def neo4j_restarted(stage: Stage, chance: random.Random) -> Seen:
+    """Orderly and as a crash, at any moment of a load."""
+    with loads_of(stage) as loads:
+        load = loads.start()
+        for _ in range(stage.world.size.repeats):
+            for end in (stage.neo4j.stop, stage.neo4j.kill):
+                load = _alive(stage, loads, load, chance)
+                _away(stage.neo4j, end, chance.uniform(0, 5))
+        _to_the_end(stage, loads, load)
+        return Seen(
+            injected=f"{stage.world.size.repeats} times stopped, {stage.world.size.repeats} times `kill -9`",
+            seen=f"the same process paused {loads.said('waiting until graph answers again')} times "
+            "(`dependency-down`) and went on by itself",
+        )
+
+
+def graph_cut(stage: Stage, chance: random.Random) -> Seen:
+    """Every message takes a while on its way, so that many cuts hit a commit that is sent and not yet answered."""
+    proxy = stage.toxiproxy.proxy(stage.neo4j.port)
+    through = stage.elsewhere(graph=f"bolt://127.0.0.1:{proxy.port}")
+    with loads_of(through) as loads:
+        load = loads.start(stage.world.size.rate / 2, concurrency=32)
+        _cut_again_and_again(through, loads, load, proxy, chance)
+        unknown = loads.said(UNKNOWN)
+        assert unknown, "no cut has hit a commit"
+        return Seen(
+            injected=f"{stage.world.size.cuts} times every connection to the graph cut or reset",
+            seen=f"{unknown} commits of unknown outcome, each repeated whole; "
+            f"{loads.said('waiting until graph answers again')} pauses",
+        )
+
+
+def store_cut(stage: Stage, chance: random.Random) -> Seen:
+    """The same between a load and its job store: checkpoints and renewals whose answer is lost."""
+    proxy = stage.toxiproxy.proxy(stage.postgres.port)
+    url = stage.settings["store"].replace(f":{stage.postgres.port}/", f":{proxy.port}/")
+    through = stage.elsewhere(store=url)
+    with loads_of(through) as loads:
+        load = loads.start(stage.world.size.rate / 2, batch=1)
+        _cut_again_and_again(through, loads, load, proxy, chance)
+        return Seen(
+            injected=f"{stage.world.size.cuts} times every connection to the job store cut or reset, "
+            "a checkpoint after each user",
+            seen="no checkpoint was lost or written twice",
+        )
+
+
+def _cut_again_and_again(stage: Stage, loads: Loads, load: Load, proxy: Proxy, chance: random.Random) -> None:
+    load.until_it_works()
+    for stream in ("upstream", "downstream"):
+        proxy.add_toxic("latency", stream, latency=DELAY_MILLISECONDS, jitter=DELAY_MILLISECONDS)
+    for number in range(stage.world.size.cuts):
+        load = _alive(stage, loads, load, chance, longest_rest=0.3)
+        if number % 3:
+            proxy.cut()
+            time.sleep(chance.uniform(0, 0.2))
+            proxy.restore()
+        else:
+            proxy.add_toxic("reset_peer", name="reset")
+            time.sleep(chance.uniform(0.05, 0.2))
+            proxy.remove_toxic("reset")
+    proxy.mend()
+    _to_the_end(stage, loads, load)
+
+
+def _alive(stage: Stage, loads: Loads, load: Load, chance: random.Random, longest_rest: float = 2) -> Load:
+    """A load that has counted users since the last disturbance, at a random moment."""
+    assert load.lives, f"it ended by itself: {load.told[-2000:]}"
+    load.until_it_works()
+    until_counted(stage, load)
+    time.sleep(chance.uniform(0, longest_rest))
+    return load
+
+
+def _away(server: Server, end: Callable[[], None], seconds: float) -> None:
+    end()
+    time.sleep(seconds)
+    server.start()
+
+
+def _restarted_under_a_start(stage: Stage, loads: Loads, chance: random.Random) -> bool:
+    """Whether a process that was only starting, waiting for the lease or claiming it was turned away."""
+    load = loads.start()
+    time.sleep(chance.uniform(0.3, 2))
+    _away(stage.postgres, partial(stage.postgres.kill), chance.uniform(0, 1))
+    if load.works:
+        load.kill()
+        return False
+    if load.lives:
+        load.until_it_works_or_ends()
+    if load.lives:
+        load.kill()
+        return False
+    assert load.ended().code == 3, load.told
+    return True
+
+
+def _to_the_end(stage: Stage, loads: Loads, load: Load) -> None:
+    if load.lives:
+        assert load.ended().code == 0, load.told
+    elif load.killed_at is not None:
+        assert loads.finish().code == 0, loads.started[-1].told
+    judge(stage, loads)
