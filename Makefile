@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+SEEDS ?= 2000
+FIRST ?= 0
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
@@ -14,7 +16,7 @@ REFERENCE := $(BIN)/python -m retrograph.cli.reference
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture bench lint format servers lock clean
+.PHONY: help demo test simulate torture bench lint format servers lock clean
 
 help: ## Say what there is
 	@echo "Retrograph: what 'make' can do here"
@@ -33,6 +35,9 @@ test: $(VENV)/.dev ## Install what tests need, obtain the real servers, run all 
 torture: $(VENV)/.dev ## Disturb a load of the sample in every way and keep what was seen (ARGS="--only kill" for some)
 	@$(BIN)/python -m tests.servers obtain
 	@$(BIN)/python -m tests.torture --document docs/reliability.md $(ARGS)
+
+simulate: $(VENV)/.dev ## Run simulated worlds (SEEDS=5000, FIRST=0; one alone is told step by step: SEEDS=1 FIRST=17)
+	@$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) $(ARGS)
 
 lint: $(VENV)/.dev ## Check formatting, lint, types, import contracts and generated documentation
 	$(BIN)/ruff format --check .

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 MILLIS_PER_DAY = 86_400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -40,7 +41,7 @@ class SystemClock:
 def to_millis(instant: datetime) -> int:
     """Milliseconds since the epoch, truncated; a naive instant counts as UTC."""
     aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
-    delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = aware - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
 
 

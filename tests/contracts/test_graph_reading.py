@@ -23,6 +23,7 @@ from tests.contracts.graphs import (
     CLOCK,
     DAY_ONE,
     LOADED,
+    another_writer,
     category_of,
     embedded,
     full_load,
@@ -201,6 +202,20 @@ async def test_a_resumed_copy_of_a_source_that_grew_behind_it_is_whole(graph: Gr
     with pytest.raises(Stop):
         await copy(other, graph, CLOCK, stop_at("User"))
     await join_all(other, [purchase("aaron", "r8", 1, "aniseed")])
+    assert (await copy(other, graph, CLOCK)).equal
+
+
+async def test_a_resumed_copy_makes_a_node_again_that_was_taken_away_behind_it(
+    graph: GraphStore, other: GraphStore
+) -> None:
+    await join_all(other, HISTORY)
+    with pytest.raises(Stop):
+        await copy(other, graph, CLOCK, stop_at("Retailer"))
+    await another_writer(
+        graph,
+        cypher="MATCH (p:Product {product_id: 'apple'}) DETACH DELETE p",
+        sql="DELETE FROM graph_product WHERE product_id = 'apple'",
+    )
     assert (await copy(other, graph, CLOCK)).equal
 
 

@@ -12,10 +12,11 @@ from retrograph.graph.model import SCHEMA_VERSION
 from retrograph.graph.neo4j import schema as neo4j_schema
 from retrograph.graph.neo4j.connection import Credentials
 from retrograph.graph.neo4j.store import Neo4jGraph
+from retrograph.graph.records import CountRecord
 from retrograph.graph.sqlite import schema as sqlite_schema
 from retrograph.graph.sqlite.store import SqliteGraph
 from retrograph.graph.store import GraphStore
-from tests.contracts.graphs import another_writer, credentials, join_all, purchase, settled_digest
+from tests.contracts.graphs import another_writer, category_of, credentials, join_all, purchase, settled_digest
 from tests.servers.neo4j import Neo4jServer
 from tests.servers.server import free_port
 
@@ -86,7 +87,7 @@ async def test_an_older_graph_is_migrated_only_when_asked(place: Place) -> None:
     async with place() as graph:
         await join_all(graph, [purchase("ann", "r1", 1, "apple", categories={"apple": "fruit"})])
         before = await settled_digest(graph)
-        await undo_second_migration(graph)
+        await undo_later_migrations(graph)
     with pytest.raises(IncompatibleGraph, match="graph migrate"):
         async with place():
             pass
@@ -98,7 +99,8 @@ async def test_an_older_graph_is_migrated_only_when_asked(place: Place) -> None:
         pass
 
 
-async def undo_second_migration(graph: GraphStore) -> None:
+async def undo_later_migrations(graph: GraphStore) -> None:
+    """Makes a graph of version 1 of a present one."""
     assert len(neo4j_schema.MIGRATIONS) == len(sqlite_schema.MIGRATIONS) == SCHEMA_VERSION
     await another_writer(
         graph,
@@ -106,10 +108,32 @@ async def undo_second_migration(graph: GraphStore) -> None:
         sql="DROP INDEX graph_products_by_category",
     )
     if isinstance(graph, SqliteGraph):
+        await undo_third_migration(graph)
         for name in ("graph_purchasers", "graph_marked_products", "graph_marked_categories"):
             await another_writer(graph, cypher="", sql=f"DROP INDEX {name}")
     await set_version(graph, 1)
     assert not await has_purchaser_index(graph)
+
+
+async def undo_third_migration(graph: SqliteGraph) -> None:
+    """Makes a graph of version 2 of a present one."""
+    for name in ("graph_purchaser", "graph_new_purchases", "graph_gone_product"):
+        await another_writer(graph, cypher="", sql=f"DROP TABLE {name}")
+    await another_writer(graph, cypher="", sql="DROP TRIGGER graph_product_gone")
+    await another_writer(graph, cypher="", sql="CREATE INDEX graph_purchasers ON graph_purchased (product_id)")
+    await set_version(graph, 2)
+
+
+async def test_a_migrated_graph_knows_who_bought_what(tmp_path: Path) -> None:
+    place = Place(lambda: SqliteGraph(tmp_path / "graph.db"))
+    async with place() as graph:
+        await join_all(graph, [purchase(user, f"r-{user}", 1, "apple") for user in ("ann", "bob")])
+        assert isinstance(graph, SqliteGraph)
+        await undo_third_migration(graph)
+    async with place(migrate=True) as graph:
+        await join_all(graph, [purchase("cid", "r3", 1, "apple"), category_of("apple", "fruit")])
+        await settled_digest(graph)
+        assert [user.counts for user in await graph.users(["ann", "bob", "cid"])] == [[CountRecord("fruit", 1)]] * 3
 
 
 async def has_purchaser_index(graph: GraphStore) -> bool:

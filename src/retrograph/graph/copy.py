@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from retrograph.clock import Clock
+from retrograph.errors import WriteFailed
 from retrograph.facts import CategoryFact, Facts, ProductFact, RetailerFact, SharedFacts, UserFacts
 from retrograph.graph.digest import SHARED_LABELS, SHARED_PAGE, Digest, digest, key_of
 from retrograph.graph.merge import held_receipts
@@ -56,11 +57,12 @@ Progress = Callable[[str, int], None]
 async def copy(source: GraphStore, target: GraphStore, clock: Clock, progress: Progress | None = None) -> CopyReport:
     """Joins all that the source holds into the target; both are open and at rest.
 
-    A resumed copy that ends with unequal digests (the source had grown behind it) goes over everything once more.
+    A resumed copy that ends with unequal digests (the source had grown behind it) goes over everything once more, and
+    so does one that the target refuses (a node that was copied before has been taken away again).
     """
     run = _Copy(source, target, clock, progress or (lambda _label, _count: None))
     start = await run.position()
-    report = await run.finish(await run.walk(start), resumed=start is not None)
+    report = await run.finish(await run.resumed(start), resumed=start is not None)
     if report.equal or start is None:
         return report
     return await run.finish(await run.walk(None), resumed=True)
@@ -84,6 +86,14 @@ class _Copy:
     async def _remember(self, phase: str, after: str) -> None:
         position = msgspec.json.encode(_Position(phase, after)).decode()
         await repeated(self.target, self.clock, lambda: self.target.set_note(self._note, position))
+
+    async def resumed(self, start: _Position | None) -> int:
+        try:
+            return await self.walk(start)
+        except WriteFailed:
+            if start is None:
+                raise
+            return await self.walk(None)
 
     async def walk(self, start: _Position | None) -> int:
         copied = 0

@@ -42,6 +42,9 @@ def likelihood(times: int) -> float:
 def is_sound(receipt_ids: Sequence[str], timestamps: Sequence[int], stored: Sequence[Any]) -> bool:
     """Whether [times, first, last, average, likelihood], as an edge stores them, agree with its lists."""
     times = len(receipt_ids)
+    if times == len(timestamps) == 1:
+        known = timestamps[0] if timestamps[0] != UNKNOWN_TIME else None
+        return bool(stored[0] == 1 and stored[1] == stored[2] == known and stored[3] == stored[4] == 0.0)
     return (
         times > 0 and stored[0] == times and tuple(stored[1:4]) == derive(timestamps) and stored[4] == likelihood(times)
     )

@@ -156,6 +156,8 @@ def _merge_purchase(
         if joined:
             changes.purchases_created.append(purchase_row(product_id, joined))
         return len(joined)
+    if _settled(edges, times, retracted):
+        return 1
     held = held_receipts(edges)
     _join_times(held, times.items())
     joined = _without(held, retracted)
@@ -170,6 +172,17 @@ def _merge_purchase(
     elif not edge.sound or row.receipt_ids != edge.receipt_ids or row.timestamps != edge.timestamps:
         changes.purchases_updated.append(row)
     return len(joined)
+
+
+def _settled(edges: Sequence[StoredPurchase], times: Mapping[str, int], retracted: frozenset[str]) -> bool:
+    """Whether a pair is one sound edge of one receipt and the facts say nothing new of it: nearly all of a load that
+    is repeated, and quick to see."""
+    if len(edges) != 1:
+        return False
+    receipt_ids, timestamps, _, sound = edges[0]
+    if not sound or len(receipt_ids) != 1 or len(timestamps) != 1 or receipt_ids[0] in retracted:
+        return False
+    return not times or (len(times) == 1 and times.get(receipt_ids[0], -1) >= timestamps[0])
 
 
 def held_receipts(edges: Iterable[StoredPurchase]) -> dict[str, int]:
@@ -217,7 +230,8 @@ def _merge_visit(
     retracted: frozenset[str],
     changes: UserChanges,
 ) -> None:
-    joined = sorted(receipts.union(*(edge.receipt_ids for edge in edges)) - retracted)
+    held = receipts.union(*[edge.receipt_ids for edge in edges])
+    joined = sorted(held - retracted if retracted else held)
     if not edges:
         if joined:
             changes.visits_created.append(VisitRow(retailer, joined))

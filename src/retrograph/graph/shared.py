@@ -6,6 +6,7 @@ hierarchy, the marks that ask for a recount) is decided here too, under the lock
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
 from retrograph.facts import CategoryFact, PathField, ProductFact, RetailerFact, SharedFacts, TextField
@@ -55,7 +56,9 @@ def _union(
     joined: dict[str, FactType] = {}
     for side in sides:
         for key, fact in side.items():
-            joined[key] = join(joined[key], fact) if key in joined else fact
+            held = joined.setdefault(key, fact)
+            if held is not fact:
+                joined[key] = join(held, fact)
     return joined
 
 
@@ -116,11 +119,11 @@ class Knowledge:
     def learn(self, stored: StoredShared, facts: SharedFacts) -> None:
         """Takes in what a transaction has read and written; to be called only after its commit."""
         for product_id, product in facts.products.items():
-            self.products[product_id] = join_product(stored.products[product_id].fact, product)
+            _learn(self.products, product_id, join_product(stored.products[product_id].fact, product), product)
         for category_id, category in facts.categories.items():
-            self.categories[category_id] = join_category(stored.categories[category_id].fact, category)
+            _learn(self.categories, category_id, join_category(stored.categories[category_id].fact, category), category)
         for name, retailer in facts.retailers.items():
-            self.retailers[name] = join_retailer(stored.retailers[name], retailer)
+            _learn(self.retailers, name, join_retailer(stored.retailers[name], retailer), retailer)
         for known in (self.products, self.categories, self.retailers):
             _trim(known, self.limit)
 
@@ -142,9 +145,17 @@ def _news(
     return fresh
 
 
+def _learn(known: dict[str, FactType], key: str, joined: FactType, told: FactType) -> None:
+    """Where they are equal, what was told is kept: a catalogue tells it again as the same object, which is quick to
+    compare."""
+    known[key] = told if joined == told else joined
+
+
 def _trim(known: dict[str, Any], limit: int) -> None:
-    for key in list(known)[: max(0, len(known) - limit)]:
-        del known[key]
+    excess = len(known) - limit
+    if excess > 0:
+        for key in list(islice(known, excess)):
+            del known[key]
 
 
 def merge_shared(stored: StoredShared, facts: SharedFacts, token: str) -> SharedChanges:

@@ -158,7 +158,7 @@ class GraphWriter:
         facts = [waiting.facts for waiting in batch if waiting.wanted]
         if not facts:
             return
-        shared = [part.shared for part in facts]
+        shared = [self._knowledge.news(part.shared) for part in facts]
         if missing:
             shared.append(SharedFacts(categories={category_id: CategoryFact() for category_id in missing}))
         await upsert_shared(self._graph, self._knowledge, join_shared(shared), self._clock)

@@ -14,8 +14,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX retrograph_marked_products IF NOT EXISTS FOR (n:Product) ON (n.recount_since)",
         "CREATE INDEX retrograph_marked_categories IF NOT EXISTS FOR (n:Category) ON (n.recount_since)",
     ),
+    (),
 )
-"""The first makes version 1 of an empty graph."""
+"""The first makes version 1 of an empty graph. The third changes only embedded graphs: here edges know both ends."""
 
 META_CONSTRAINTS: Final = (
     "CREATE CONSTRAINT retrograph_meta IF NOT EXISTS FOR (n:RetrographMeta) REQUIRE n.name IS UNIQUE",

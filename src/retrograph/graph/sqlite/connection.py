@@ -104,6 +104,56 @@ class Connection:
             self._connection = None
 
 
+class WriteTransaction:
+    """`BEGIN IMMEDIATE` … `COMMIT` on a connection that nobody else uses meanwhile.
+
+    A trip to the thread costs more than many a statement, so what nobody waits for (the beginning, a lock) is done
+    together with the next step.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._first: list[Callable[[sqlite3.Connection], object]] = [_begin]
+
+    def later(self, action: Callable[[sqlite3.Connection], object]) -> None:
+        """Does it before the next step, or before the commit."""
+        self._first.append(action)
+
+    async def run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Does a step."""
+        first, self._first = self._first, []
+
+        def step(connection: sqlite3.Connection) -> Result:
+            for waiting in first:
+                waiting(connection)
+            return action(connection)
+
+        return await self._connection.run(step)
+
+    async def commit(self) -> None:
+        """Ends it; what it did counts from now on."""
+        await self.run(_commit)
+
+    async def roll_back(self) -> None:
+        """Ends it as if it had never begun."""
+        await self._connection.run(_roll_back)
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
 def rows(connection: sqlite3.Connection, statement: str, *parameters: Any) -> list[Any]:
     """All rows of a query."""
     return connection.execute(statement, parameters).fetchall()

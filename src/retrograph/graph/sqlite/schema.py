@@ -45,5 +45,18 @@ _RECOUNT_INDEXES: Final = (
     "CREATE INDEX graph_marked_categories ON graph_category (recount_since) WHERE recount_since IS NOT NULL",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_TABLES, _RECOUNT_INDEXES)
+_FOLDED_PURCHASERS: Final = (
+    "DROP INDEX graph_purchasers",
+    """CREATE TABLE graph_purchaser (
+        product_id TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (product_id, user_id)) WITHOUT ROWID""",
+    "CREATE TABLE graph_new_purchases (number INTEGER PRIMARY KEY, user_id TEXT NOT NULL, product_ids TEXT NOT NULL)",
+    "CREATE TABLE graph_gone_product (product_id TEXT PRIMARY KEY) WITHOUT ROWID",
+    """CREATE TRIGGER graph_product_gone AFTER DELETE ON graph_product BEGIN
+        INSERT OR IGNORE INTO graph_gone_product VALUES (old.product_id); END""",
+    "INSERT INTO graph_purchaser SELECT product_id, user_id FROM graph_purchased ORDER BY product_id, user_id",
+    """INSERT OR IGNORE INTO graph_gone_product SELECT DISTINCT product_id FROM graph_purchaser
+        WHERE product_id NOT IN (SELECT product_id FROM graph_product)""",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_TABLES, _RECOUNT_INDEXES, _FOLDED_PURCHASERS)
 """Statements that lead from each version to the next: the first makes version 1 of an empty graph."""

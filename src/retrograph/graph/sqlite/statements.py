@@ -19,7 +19,7 @@ _RETAILER_COLUMNS: Final = "name, channel, channel_rank, channel_day"
 NAMED_CATEGORIES: Final = """
 SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM graph_product WHERE category_id = value)"""
 NAMED_PRODUCTS: Final = """
-SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM graph_purchased WHERE product_id = value)"""
+SELECT value FROM json_each(?) WHERE value IN (SELECT product_id FROM graph_gone_product)"""
 
 # Nodes by key, the keys as one JSON array.
 READ_PRODUCTS: Final = (
@@ -108,7 +108,6 @@ UPDATE_COUNT: Final = "UPDATE graph_shops_in SET purchase_count = ? WHERE user_i
 DELETE_COUNT: Final = "DELETE FROM graph_shops_in WHERE user_id = ? AND category_id = ?"
 
 # Which of the nodes that new edges lead to are there. Nothing can change between this and the edges' insertion.
-PRESENT_PRODUCTS: Final = "SELECT product_id FROM graph_product WHERE product_id IN (SELECT value FROM json_each(?))"
 PRESENT_RETAILERS: Final = "SELECT name FROM graph_retailer WHERE name IN (SELECT value FROM json_each(?))"
 PRESENT_CATEGORIES: Final = (
     "SELECT category_id FROM graph_category WHERE category_id IN (SELECT value FROM json_each(?))"
@@ -123,8 +122,19 @@ CLEAR_PRODUCT: Final = "UPDATE graph_product SET recount_since = NULL WHERE prod
 CLEAR_CATEGORY: Final = "UPDATE graph_category SET recount_since = NULL WHERE category_id = ? AND recount_since = ?"
 PRODUCTS_OF: Final = """
 SELECT product_id FROM graph_product WHERE category_id = ? AND product_id > ? ORDER BY product_id LIMIT ?"""
+
+# Who bought a product: what was noted beside new edges, folded into an order of its own when a pass asks for it. A
+# folded pair whose edge has gone is passed over.
+NOTE_PURCHASES: Final = "INSERT INTO graph_new_purchases (user_id, product_ids) VALUES (?, ?)"
+NEXT_NOTES: Final = "SELECT number, length(product_ids) FROM graph_new_purchases ORDER BY number LIMIT ?"
+FOLD_NOTES: Final = """
+INSERT OR IGNORE INTO graph_purchaser
+SELECT value, user_id FROM graph_new_purchases, json_each(product_ids) WHERE number <= ? ORDER BY value, user_id"""
+FORGET_NOTES: Final = "DELETE FROM graph_new_purchases WHERE number <= ?"
 PURCHASERS: Final = """
-SELECT DISTINCT user_id FROM graph_purchased WHERE product_id IN (SELECT value FROM json_each(?))"""
+SELECT user_id FROM graph_purchaser AS pair WHERE product_id = ? AND user_id > ? AND EXISTS (
+    SELECT 1 FROM graph_purchased AS edge WHERE edge.user_id = pair.user_id AND edge.product_id = pair.product_id)
+ORDER BY user_id LIMIT ?"""
 
 # The meta node: one row a property.
 READ_META: Final = "SELECT value FROM graph_meta WHERE name = ?"
@@ -146,11 +156,12 @@ CATEGORY_NAMES: Final = (
 STATS: Final = """
 SELECT (SELECT count(*) FROM graph_user), (SELECT count(*) FROM graph_product),
     (SELECT count(*) FROM graph_category), (SELECT count(*) FROM graph_retailer),
-    (SELECT count(*) FROM graph_purchased), (SELECT ifnull(sum(times), 0) FROM graph_purchased),
-    (SELECT count(*) FROM graph_shops_at), (SELECT ifnull(sum(frequency), 0) FROM graph_shops_at),
-    (SELECT count(*) FROM graph_shops_in), (SELECT ifnull(sum(purchase_count), 0) FROM graph_shops_in),
+    purchased.edges, purchased.total, shops_at.edges, shops_at.total, shops_in.edges, shops_in.total,
     (SELECT count(*) FROM graph_product WHERE category_id IS NOT NULL),
     (SELECT count(*) FROM graph_category WHERE json_array_length(hierarchy) > 1),
     (SELECT count(*) FROM graph_product WHERE category_hierarchy IS NOT NULL),
     (SELECT count(*) FROM graph_product WHERE recount_since IS NOT NULL)
-        + (SELECT count(*) FROM graph_category WHERE recount_since IS NOT NULL)"""
+        + (SELECT count(*) FROM graph_category WHERE recount_since IS NOT NULL)
+FROM (SELECT count(*) AS edges, ifnull(sum(times), 0) AS total FROM graph_purchased) AS purchased,
+    (SELECT count(*) AS edges, ifnull(sum(frequency), 0) AS total FROM graph_shops_at) AS shops_at,
+    (SELECT count(*) AS edges, ifnull(sum(purchase_count), 0) AS total FROM graph_shops_in) AS shops_in"""

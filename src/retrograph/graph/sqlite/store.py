@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,7 +21,9 @@ from retrograph.graph.records import CountRecord, GraphStats, SharedRecord, User
 from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import schema
 from retrograph.graph.sqlite import statements as sql
-from retrograph.graph.sqlite.connection import Connection, rows
+from retrograph.graph.sqlite.connection import Connection, WriteTransaction, rows
+from retrograph.graph.sqlite.nodes import Nodes
+from retrograph.graph.sqlite.purchasers import fold, purchasers_of
 from retrograph.graph.sqlite.transaction import SqliteTransaction
 from retrograph.graph.store import DEPENDENCY, WRITE_TIMEOUT_SECONDS, GraphTransaction, TransientGraphError
 
@@ -44,6 +47,7 @@ class SqliteGraph:
         self._writer = Connection(path, synchronous="FULL" if durable else "NORMAL")
         self._reader = Connection(path, read_only=True)
         self._writing = asyncio.Lock()
+        self._nodes = Nodes()
         self._identity: GraphIdentity | None = None
 
     @property
@@ -80,22 +84,22 @@ class SqliteGraph:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[GraphTransaction]:
         async with self._written() as connection:
-            yield SqliteTransaction(connection)
+            yield SqliteTransaction(connection, self._nodes)
 
     @asynccontextmanager
-    async def _written(self) -> AsyncIterator[Connection]:
-        """`BEGIN IMMEDIATE` … `COMMIT`, one at a time in this process as well."""
+    async def _written(self) -> AsyncIterator[WriteTransaction]:
+        """A write transaction, one at a time in this process as well."""
         async with self._writing:
+            transaction = WriteTransaction(self._writer)
             try:
                 async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
-                    await self._writer.run(_begin)
-                    yield self._writer
-                    await self._writer.run(_commit)
+                    yield transaction
+                    await transaction.commit()
             except TimeoutError as error:
-                await self._writer.run(_roll_back)
+                await transaction.roll_back()
                 raise TransientGraphError(f"a transaction took more than {WRITE_TIMEOUT_SECONDS:.0f} s") from error
             except BaseException:
-                await asyncio.shield(self._writer.run(_roll_back))
+                await asyncio.shield(transaction.roll_back())
                 raise
 
     async def marks(self) -> list[Mark]:
@@ -106,13 +110,16 @@ class SqliteGraph:
         """Nothing to wait for: a write that began before has committed before the next one could begin."""
 
     async def purchasers(self, product_ids: Sequence[str], limit: int) -> AsyncGenerator[list[str], None]:
-        stream = Connection(self._path, read_only=True)
-        try:
-            cursor = await stream.run(lambda c: c.execute(sql.PURCHASERS, (row.text(product_ids),)))
-            while page := await stream.run(lambda _: cursor.fetchmany(limit)):
-                yield [user_id for (user_id,) in page]
-        finally:
-            await stream.close()
+        more = True
+        while more:  # each piece in a transaction of its own, so that others can write between
+            more = await self._folded()
+        walk = await self._reader.run(partial(purchasers_of, product_ids=product_ids, page=limit))
+        while page := await self._reader.run(lambda _: list(islice(walk, limit))):
+            yield page
+
+    async def _folded(self) -> bool:
+        async with self._written() as connection:
+            return await connection.run(fold)
 
     async def take_recount_lease(self, holder: str, seconds: float) -> bool:
         async with self._written() as connection:
@@ -155,21 +162,6 @@ class SqliteGraph:
 
     async def _read(self, statement: str, *parameters: Any) -> list[Any]:
         return await self._reader.run(lambda connection: rows(connection, statement, *parameters))
-
-
-def _begin(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-    connection.execute("BEGIN IMMEDIATE")
-
-
-def _commit(connection: sqlite3.Connection) -> None:
-    connection.execute("COMMIT")
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
 
 
 def _present(connection: sqlite3.Connection) -> GraphIdentity | None:

@@ -24,29 +24,35 @@ from retrograph.graph.model import (
 )
 from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import statements as sql
-from retrograph.graph.sqlite.connection import Connection, rows
+from retrograph.graph.sqlite.connection import WriteTransaction, rows
+from retrograph.graph.sqlite.nodes import Nodes
+from retrograph.graph.sqlite.purchasers import note
 
 
 class SqliteTransaction:
     """One write transaction; see `graph.store.GraphTransaction`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: WriteTransaction, nodes: Nodes) -> None:
         self._connection = connection
+        self._remembered = self._nodes = nodes
 
     async def lock_shared(self, keys: SharedKeys) -> StoredShared:
+        # What it reads of these nodes from now on may never be committed: it is not remembered beyond its end.
+        self._connection.later(lambda _: self._remembered.forget(keys))
+        self._nodes = Nodes()
         return await self._connection.run(partial(_lock_shared, keys=keys))
 
     async def write_shared(self, changes: SharedChanges) -> None:
         await self._connection.run(partial(_write_shared, changes=changes))
 
     async def lock_users(self, user_ids: Sequence[str]) -> None:
-        await self._connection.run(partial(_create_users, user_ids=user_ids))
+        self._connection.later(partial(_create_users, user_ids=user_ids))
 
     async def read_users(self, users: Sequence[Wanted], products: Sequence[str]) -> StoredBatch:
-        return await self._connection.run(partial(_read_users, users=users, products=products))
+        return await self._connection.run(partial(_read_users, nodes=self._nodes, users=users, products=products))
 
     async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
-        return await self._connection.run(partial(_write_users, changes=changes, now=now))
+        return await self._connection.run(partial(_write_users, nodes=self._nodes, changes=changes, now=now))
 
     async def products_of(self, category_id: str, after: str, limit: int) -> list[str]:
         found = await self._connection.run(
@@ -118,7 +124,10 @@ def _create_users(connection: sqlite3.Connection, user_ids: Sequence[str]) -> No
     connection.executemany(sql.CREATE_USER, [(user_id,) for user_id in user_ids])
 
 
-def _read_users(connection: sqlite3.Connection, users: Sequence[Wanted], products: Sequence[str]) -> StoredBatch:
+def _read_users(
+    connection: sqlite3.Connection, nodes: Nodes, users: Sequence[Wanted], products: Sequence[str]
+) -> StoredBatch:
+    nodes.begin(connection)
     ids = row.text([user.user_id for user in users])
     stored = {found[0]: row.user_properties(found) for found in rows(connection, sql.READ_USERS, ids)}
     owned: set[str] = set()
@@ -126,7 +135,7 @@ def _read_users(connection: sqlite3.Connection, users: Sequence[Wanted], product
         held = stored[user.user_id]
         _read_edges(connection, user, held)
         owned.update(held.purchases)
-    categories = dict(rows(connection, sql.READ_PRODUCT_CATEGORIES, row.text([*owned.union(products)])))
+    categories = nodes.categories_of(connection, owned.union(products))
     # An edge whose product another writer took away still holds facts; it counts in no category.
     for product_id in owned.difference(products):
         categories.setdefault(product_id, None)
@@ -147,34 +156,28 @@ def _read_edges(connection: sqlite3.Connection, wanted: Wanted, held: StoredUser
     held.counts = {category_id: (count or 0,) for category_id, count in counts}
 
 
-def _write_users(connection: sqlite3.Connection, changes: Sequence[UserChanges], now: int) -> int:
-    missing = _missing(connection, changes)
+def _write_users(connection: sqlite3.Connection, nodes: Nodes, changes: Sequence[UserChanges], now: int) -> int:
+    missing = _missing(connection, nodes, changes)
     if missing:
         return sum(change.matches for change in changes) - missing
     batch = _Batch(now)
     for change in changes:
         batch.add(change)
     batch.execute(connection)
+    note(connection, changes)
     return sum(change.matches for change in changes)
 
 
-def _missing(connection: sqlite3.Connection, changes: Sequence[UserChanges]) -> int:
+def _missing(connection: sqlite3.Connection, nodes: Nodes, changes: Sequence[UserChanges]) -> int:
     """How many new edges lead to a node that is not there. Nothing can take one away before they are written."""
     products = [new.product_id for change in changes for new in change.purchases_created]
     retailers = [new.retailer for change in changes for new in change.visits_created]
     categories = [new.category_id for change in changes for new in change.counts_created]
     return (
-        _absent(connection, sql.PRESENT_PRODUCTS, products)
-        + _absent(connection, sql.PRESENT_RETAILERS, retailers)
-        + _absent(connection, sql.PRESENT_CATEGORIES, categories)
+        nodes.absent_products(connection, products)
+        + nodes.absent_retailers(connection, retailers)
+        + nodes.absent_categories(connection, categories)
     )
-
-
-def _absent(connection: sqlite3.Connection, statement: str, keys: Sequence[str]) -> int:
-    if not keys:
-        return 0
-    present = {key for (key,) in rows(connection, statement, row.text(sorted(set(keys))))}
-    return sum(key not in present for key in keys)
 
 
 class _Batch:

@@ -1,0 +1,1 @@
+"""The law and the engine in a simulated world: one process, one seed, every step in a known order."""

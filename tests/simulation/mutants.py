@@ -1,0 +1,128 @@
+"""Rules of the law that a mutant leaves out. A simulation that does not notice proves nothing.
+
+Where a rule lives in the product, the mutant is a copy of the source with one snippet replaced; where it lives in a
+step of a graph's adapter, the simulated graph leaves that step out.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.simulation.server import Omissions
+
+FAILED: Final = 3
+"""The exit code of a run in which a world failed; an error of the simulation itself has another one."""
+
+SOURCE: Final = Path(__file__).parents[2] / "src"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A snippet of one file, and what replaces it; it must be there exactly once."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A rule that is broken: by edits of the source, or by a step that the graph leaves out."""
+
+    name: str
+    edits: tuple[Edit, ...] = ()
+    omission: str | None = None
+
+
+def _edit(name: str, *edits: tuple[str, str, str]) -> Mutant:
+    return Mutant(name=name, edits=tuple(Edit(file=file, old=old, new=new) for file, old, new in edits))
+
+
+MUTANTS: Final = (
+    Mutant(name="the users' lock", omission="users_lock"),
+    Mutant(name="the products' lock", omission="shared_lock"),
+    Mutant(name="what is new is learnt under its lock", omission="created_under_lock"),
+    Mutant(name="only the same mark is taken off", omission="mark_compared"),
+    _edit(
+        "the mark",
+        ("graph/shared.py", "mark=token if moved and not before.created else None,", "mark=None,"),
+    ),
+    _edit("the recount's wait", ("graph/recount.py", "        await self.graph.settle()\n", "")),
+    _edit(
+        "the wait comes after the marks are noted",
+        (
+            "graph/recount.py",
+            "        marks = await self.graph.marks()\n        if not marks:\n            return RecountReport()\n"
+            "        await self.graph.settle()\n",
+            "        await self.graph.settle()\n        marks = await self.graph.marks()\n        if not marks:\n"
+            "            return RecountReport()\n",
+        ),
+    ),
+    _edit(
+        "the pairing rule of healing",
+        (
+            "graph/merge.py",
+            "times = edge.timestamps if paired else repeat(UNKNOWN_TIME)",
+            "times = edge.timestamps if paired else [*edge.timestamps, *([UNKNOWN_TIME] * 99)]",
+        ),
+    ),
+    _edit(
+        "the day in the descriptive field",
+        (
+            "graph/shared.py",
+            "    return left if left >= right else right\n",
+            "    return left if (left.rank, left.value) >= (right.rank, right.value) else right\n",
+        ),
+    ),
+    _edit(
+        "the later day of an equal value",
+        (
+            "graph/shared.py",
+            "    return left if left >= right else right\n",
+            "    return left if (left.rank, left.value) == (right.rank, right.value) or left >= right else right\n",
+        ),
+    ),
+)
+
+
+def named(name: str) -> Mutant:
+    """The mutant of that name."""
+    return next(mutant for mutant in MUTANTS if mutant.name == name)
+
+
+def omissions_of(name: str | None) -> Omissions:
+    """The steps that the simulated graph leaves out."""
+    omission = named(name).omission if name else None
+    return Omissions(**{omission: True}) if omission else Omissions()
+
+
+def bred(mutant: Mutant, folder: Path) -> Path:
+    """A copy of the source with the mutant's edits. Raises ValueError where a snippet is no longer there."""
+    copy = folder / "src"
+    shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for edit in mutant.edits:
+        path = copy / "retrograph" / edit.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(edit.old) != 1:
+            raise ValueError(f"{edit.file} no longer holds {edit.old!r} once: the mutant needs another snippet")
+        path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+    return copy
+
+
+def hunt(mutant: Mutant, folder: Path, *, seeds: int, first: int = 0) -> subprocess.CompletedProcess[str]:
+    """Runs worlds with the mutant until one fails: exit code `FAILED` means that it was caught."""
+    source = bred(mutant, folder)
+    command = [sys.executable, "-m", "tests.simulation", "--stop", "--first", str(first), "--seeds", str(seeds)]
+    return subprocess.run(
+        [*command, "--processes", "1", "--mutant", mutant.name],
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(source)},
+        cwd=SOURCE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )

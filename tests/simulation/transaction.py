@@ -1,0 +1,368 @@
+"""A write transaction on the simulated graph, step by step."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from retrograph.facts import RetailerFact
+from retrograph.graph.model import (
+    CategoryChange,
+    Mark,
+    ProductChange,
+    RetailerChange,
+    SharedChanges,
+    SharedKeys,
+    StoredBatch,
+    StoredCategory,
+    StoredProduct,
+    StoredShared,
+    StoredUser,
+    UserChanges,
+    Wanted,
+)
+from retrograph.graph.shared import category_of, path_of
+from retrograph.graph.store import TransientGraphError
+from tests.simulation.process import DEADLOCK, Process
+from tests.simulation.server import WHOLE, GraphServer, ServerTransaction
+from tests.simulation.state import Category, Change, Product, Retailer, State, User, change_user, stored_user
+
+T = TypeVar("T")
+
+BUSY_SECONDS: Final = 5.0
+"""How long a writer of an embedded graph waits for the one before it."""
+
+LABELS: Final = ("Product", "Category", "Retailer")
+
+
+class SimulatedTransaction:
+    """See `graph.store.GraphTransaction`."""
+
+    def __init__(self, server: GraphServer, process: Process) -> None:
+        self._server = server
+        self._process = process
+        self._open: ServerTransaction | None = None
+        self._cut = False
+
+    # --- its beginning and its end
+
+    async def begin(self) -> None:
+        """A transaction of an embedded graph waits for the one before it."""
+
+        async def work() -> None:
+            self._open = self._server.begin(self._process.name)
+            self._process.at_death.append(self.abandon)
+            if self._server.embedded:
+                await self._alone()
+
+        await self._send("begin", work)
+
+    async def _alone(self) -> None:
+        try:
+            async with asyncio.timeout(BUSY_SECONDS):
+                await self._server.lock(self._present, *WHOLE)
+        except TimeoutError:
+            raise TransientGraphError("the graph is locked by another process", outage=True) from None
+
+    async def commit(self) -> None:
+        async def work() -> None:
+            self._server.commit(self._present)
+
+        await self._send("commit", work)
+
+    async def roll_back(self) -> None:
+        async def work() -> None:
+            self._server.end(self._present, "rolled back")
+
+        if self._open is not None and not self._cut:
+            await self._send("roll back", work)
+
+    def abandon(self) -> None:
+        """The connection is gone: the server notices after a while, and what is on its way may come before."""
+        if self._open is not None and not self._open.closed:
+            transaction = self._open
+            late = self._server.random.random()
+            delay = 0.0 if late < 0.5 else self._server.random.expovariate(20 if late < 0.95 else 0.1)
+            self._process.in_server(delay, lambda: self._server.end(transaction, "its client is gone"))
+
+    @property
+    def _present(self) -> ServerTransaction:
+        assert self._open is not None
+        return self._open
+
+    async def _send(self, what: str, work: Callable[[], Awaitable[T]]) -> T:
+        if self._cut:
+            raise TransientGraphError("the connection is broken", outage=True)
+
+        def broken(message: str) -> Exception:
+            if message == DEADLOCK:
+                if self._open is not None:
+                    self._server.end(self._open, message)
+                return TransientGraphError(message)
+            self._cut = True
+            return TransientGraphError(message, outage=True)
+
+        async def guarded() -> T:
+            try:
+                return await work()
+            except TransientGraphError as error:
+                if self._open is not None:
+                    self._server.end(self._open, str(error))
+                raise
+
+        number = f" {self._open.number}" if self._open is not None else ""
+        return await self._process.ask(f"{self._server.name}.{what}{number}", guarded, broken, self.abandon)
+
+    async def _statement(self, what: str, work: Callable[[], T]) -> T:
+        async def run() -> T:
+            self._server.check(self._present)
+            return work()
+
+        return await self._send(what, run)
+
+    # --- shared nodes
+
+    async def lock_shared(self, keys: SharedKeys) -> StoredShared:
+        labels = (("Category", keys.categories), ("Product", keys.products), ("Retailer", keys.retailers))
+        created: set[tuple[str, str]] = set()
+        for label, wanted in labels:
+            if wanted:
+                await self._lock(label, wanted, created)
+        return await self._statement(f"read {_names(keys)}", lambda: self._read_shared(keys, created))
+
+    async def _lock(self, label: str, keys: Sequence[str], created: set[tuple[str, str]]) -> None:
+        """`MERGE` and `SET`, row by row: whether a node is new shows under its lock."""
+        omitted = self._server.omissions
+
+        async def work() -> None:
+            transaction = self._present
+            for key in keys:
+                self._server.check(transaction)
+                early = omitted.created_under_lock and not self._exists(label, key)
+                unlocked = omitted.users_lock if label == "User" else omitted.shared_lock
+                if not unlocked:
+                    await self._server.lock(transaction, label, key)
+                self._server.check(transaction)
+                if early or not self._exists(label, key):
+                    transaction.created.add((label, key))
+                    transaction.changes.append(_creation(label, key))
+                    created.add((label, key))
+
+        await self._send(f"lock {label} {' '.join(keys)}", work)
+
+    def _exists(self, label: str, key: str) -> bool:
+        return (label, key) in self._present.created or key in _nodes(self._server.state, label)
+
+    def _read_shared(self, keys: SharedKeys, created: set[tuple[str, str]]) -> StoredShared:
+        state = self._server.state
+        products, categories = {}, {}
+        for key in keys.products:
+            product = state.products.get(key, Product())
+            products[key] = StoredProduct(
+                fact=product.fact, category_hierarchy=product.hierarchy, created=("Product", key) in created
+            )
+        for key in keys.categories:
+            category = state.categories.get(key, Category())
+            categories[key] = StoredCategory(fact=category.fact, created=("Category", key) in created)
+        retailers = {
+            key: state.retailers[key].fact if key in state.retailers else RetailerFact() for key in keys.retailers
+        }
+        return StoredShared(products=products, categories=categories, retailers=retailers)
+
+    async def write_shared(self, changes: SharedChanges) -> None:
+        await self._statement(_written(changes), lambda: self._write_shared(changes))
+
+    def _write_shared(self, changes: SharedChanges) -> None:
+        made = {label: frozenset(key for other, key in self._present.created if other == label) for label in LABELS}
+        for category in changes.categories:
+            parent = _parent(category)
+            known = parent is not None and (parent in made["Category"] or parent in self._server.state.categories)
+            self._present.changes.append(_category_change(category, parent if known else None))
+        for product in changes.products:
+            target = category_of(product.fact)
+            known = target is not None and (target in made["Category"] or target in self._server.state.categories)
+            self._present.changes.append(_product_change(product, target if known else None))
+        for retailer in changes.retailers:
+            self._present.changes.append(_retailer_change(retailer))
+
+    async def products_of(self, category_id: str, after: str, limit: int) -> list[str]:
+        def found() -> list[str]:
+            products = self._server.state.products.items()
+            return sorted(key for key, node in products if key > after and category_of(node.fact) == category_id)[
+                :limit
+            ]
+
+        return await self._statement(f"products of {category_id}", found)
+
+    async def clear_marks(self, marks: Sequence[Mark]) -> None:
+        for label in ("Category", "Product"):
+            wanted = sorted((mark.key, mark.token) for mark in marks if mark.label == label)
+            if wanted:
+                await self._clear(label, wanted)
+
+    async def _clear(self, label: str, wanted: Sequence[tuple[str, str]]) -> None:
+        async def work() -> None:
+            for key, token in wanted:
+                self._server.check(self._present)
+                if not self._server.omissions.shared_lock:
+                    await self._server.lock(self._present, label, key)
+                self._server.check(self._present)
+                node = _nodes(self._server.state, label).get(key)
+                if node is not None and (node.mark == token or self._server.omissions.mark_compared):
+                    self._present.changes.append(_unmarked(label, key))
+
+        await self._send(f"clear marks of {' '.join(key for key, _ in wanted)}", work)
+
+    # --- users
+
+    async def lock_users(self, user_ids: Sequence[str]) -> None:
+        await self._lock("User", user_ids, set())
+
+    async def read_users(self, users: Sequence[Wanted], products: Sequence[str]) -> StoredBatch:
+        stored: dict[str, StoredUser] = {}
+        categories: dict[str, str | None] = {}
+        whole = [user for user in users if user.whole]
+        touched = [user for user in users if not user.whole]
+        if whole:
+            await self._statement(f"read whole {_ids(whole)}", lambda: self._read_whole(whole, stored, categories))
+        if touched:
+            await self._statement(f"read {_ids(touched)}", lambda: self._read_touched(touched, stored))
+        unknown = [key for key in products if key not in categories]
+        if unknown:
+            await self._statement(f"categories of {' '.join(unknown)}", lambda: self._categories(unknown, categories))
+        return StoredBatch(users=stored, product_categories=categories)
+
+    def _read_whole(
+        self, users: Sequence[Wanted], stored: dict[str, StoredUser], categories: dict[str, str | None]
+    ) -> None:
+        for wanted in users:
+            user = self._server.state.users.get(wanted.user_id, User())
+            stored[wanted.user_id] = stored_user(user, None, None)
+            self._categories([edge.product_id for edge in user.purchases], categories)
+
+    def _read_touched(self, users: Sequence[Wanted], stored: dict[str, StoredUser]) -> None:
+        for wanted in users:
+            user = self._server.state.users.get(wanted.user_id, User())
+            stored[wanted.user_id] = stored_user(user, wanted.products, wanted.retailers)
+
+    def _categories(self, products: Sequence[str], categories: dict[str, str | None]) -> None:
+        for key in products:
+            if key in self._server.state.products:
+                categories[key] = category_of(self._server.state.products[key].fact)
+
+    async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
+        def write() -> int:
+            state, transaction = self._server.state, self._present
+            nodes = {label: frozenset(_nodes(state, label)) for label in LABELS}
+            for change in changes:
+                transaction.dirty.add(change.user_id)
+                transaction.changes.append(_user_change(change, now, nodes))
+            return sum(_matched(change, nodes) for change in changes)
+
+        return await self._statement(f"write {' '.join(change.user_id for change in changes)}", write)
+
+
+def _nodes(state: State, label: str) -> Mapping[str, Any]:
+    nodes: dict[str, Mapping[str, Any]] = {
+        "User": state.users,
+        "Product": state.products,
+        "Category": state.categories,
+        "Retailer": state.retailers,
+    }
+    return nodes[label]
+
+
+def _creation(label: str, key: str) -> Change:
+    def change(state: State) -> None:
+        match label:
+            case "User":
+                state.users.setdefault(key, User())
+            case "Product":
+                state.products.setdefault(key, Product())
+            case "Category":
+                state.categories.setdefault(key, Category())
+            case _:
+                state.retailers.setdefault(key, Retailer())
+
+    return change
+
+
+def _product_change(wanted: ProductChange, target: str | None) -> Change:
+    def change(state: State) -> None:
+        node = state.products.get(wanted.product_id)
+        if node is None:
+            return
+        node.fact, node.hierarchy = wanted.fact, wanted.category_hierarchy
+        node.mark = wanted.mark or node.mark
+        if wanted.category_changed:
+            node.in_category = [target] if target is not None else []
+
+    return change
+
+
+def _category_change(wanted: CategoryChange, parent: str | None) -> Change:
+    def change(state: State) -> None:
+        node = state.categories.get(wanted.category_id)
+        if node is None:
+            return
+        node.fact = wanted.fact
+        node.mark = wanted.mark or node.mark
+        if wanted.hierarchy_changed:
+            node.child_of = [parent] if parent is not None else []
+
+    return change
+
+
+def _retailer_change(wanted: RetailerChange) -> Change:
+    def change(state: State) -> None:
+        if wanted.name in state.retailers:
+            state.retailers[wanted.name].fact = wanted.fact
+
+    return change
+
+
+def _unmarked(label: str, key: str) -> Change:
+    def change(state: State) -> None:
+        node = _nodes(state, label).get(key)
+        if node is not None:
+            node.mark = None
+
+    return change
+
+
+def _user_change(wanted: UserChanges, now: int, nodes: Mapping[str, frozenset[str]]) -> Change:
+    return lambda state: change_user(state, wanted, now, nodes)
+
+
+def _matched(change: UserChanges, nodes: Mapping[str, frozenset[str]]) -> int:
+    """How many relationships are created: one for each new edge whose end is there."""
+    return (
+        sum(row.product_id in nodes["Product"] for row in change.purchases_created)
+        + sum(row.retailer in nodes["Retailer"] for row in change.visits_created)
+        + sum(row.category_id in nodes["Category"] for row in change.counts_created)
+    )
+
+
+def _parent(change: CategoryChange) -> str | None:
+    path = path_of(change.fact)
+    return path[-2] if path is not None and len(path) > 1 else None
+
+
+def _names(keys: SharedKeys) -> str:
+    return " ".join((*keys.categories, *keys.products, *keys.retailers))
+
+
+def _ids(users: Sequence[Wanted]) -> str:
+    return " ".join(user.user_id for user in users)
+
+
+def _written(changes: SharedChanges) -> str:
+    """What is written, for a person."""
+    products = [
+        f"{change.product_id} in {category_of(change.fact)}{' MARKED' if change.mark else ''}"
+        for change in changes.products
+    ]
+    categories = [
+        f"{change.category_id} at {'/'.join(path_of(change.fact) or ())}{' MARKED' if change.mark else ''}"
+        for change in changes.categories
+    ]
+    return f"write {', '.join([*categories, *products, *(change.name for change in changes.retailers)])}"

@@ -1,0 +1,200 @@
+"""Runs a plan: every actor in a process of its own, until all have done their work and the world is at rest."""
+
+import asyncio
+import os
+import random as machine_random
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Final
+
+from retrograph.facts import Facts
+from retrograph.graph.digest import digest
+from retrograph.graph.recount import recount_until_clear
+from retrograph.graph.writer import GraphWriter
+from tests.simulation.actors import Copier, Joiner, Recounter
+from tests.simulation.graph import SimulatedGraph
+from tests.simulation.loop import NothingLeft, SimulatedLoop
+from tests.simulation.oracle import differences, expected, held
+from tests.simulation.plan import Actor, Outage, Plan
+from tests.simulation.process import Process, ProcessClock, Script
+from tests.simulation.server import GraphServer, Omissions
+from tests.simulation.vandal import Vandal
+
+RESTART_SECONDS: Final = 0.3
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a world: what was wrong in it, and everything that happened."""
+
+    problems: list[str] = field(default_factory=list)
+    trace: list[tuple[float, str, str]] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.problems)
+
+
+@contextmanager
+def fate(schedule: str) -> Iterator[None]:
+    """What the machine calls random comes from the seed as well."""
+    drawn, system = Random(schedule), os.urandom
+    state = machine_random.getstate()
+    machine_random.seed(schedule)
+    os.urandom = drawn.randbytes
+    try:
+        yield
+    finally:
+        os.urandom = system
+        machine_random.setstate(state)
+
+
+def run(plan: Plan, omissions: Omissions | None = None) -> Report:
+    """Runs a plan to its end and looks at what it left."""
+    world = World(plan, omissions or Omissions())
+    with fate(f"{plan.seed}:{plan.schedule}"):
+        try:
+            world.loop.run(world.story())
+        except (NothingLeft, RuntimeError) as error:
+            world.report.problems.append(str(error))
+        for process in world.processes:
+            process.buried = True
+            world.loop.bury(process)
+        world.loop.close()
+    return world.report
+
+
+class World:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan, omissions: Omissions) -> None:
+        self.plan = plan
+        self.loop = SimulatedLoop()
+        self.report = Report()
+        self.processes: list[Process] = []
+        chance = Random(f"{plan.seed}:{plan.schedule}:graph")
+        self.graph = GraphServer(
+            "graph", self.loop, chance, self, embedded=plan.embedded, may_list=plan.may_list, omissions=omissions
+        )
+        self.source = GraphServer("source", self.loop, chance, self)
+
+    def saw(self, who: str, what: str) -> None:
+        self.report.trace.append((self.loop.time(), who, what))
+
+    # --- the story
+
+    async def story(self) -> None:
+        await self._prepare()
+        busy = [self.loop.create_task(self._lives(actor)) for actor in self.plan.actors if actor.role != "recounter"]
+        busy += [self.loop.create_task(self._outage(outage)) for outage in self.plan.outages]
+        idle = [
+            self.loop.create_task(self._lives(actor, busy)) for actor in self.plan.actors if actor.role == "recounter"
+        ]
+        await asyncio.gather(*busy, *idle)
+        while self.graph.open or self.graph.down:  # noqa: ASYNC110
+            await asyncio.sleep(1.0)
+        await self._rest()
+
+    async def _prepare(self) -> None:
+        if self.plan.before:
+            await self._alone("source-writer", self.source, self.plan.before)
+
+    async def _lives(self, actor: Actor, others: "Sequence[asyncio.Task[None]]" = ()) -> None:
+        """Life after life, until the actor has done its work."""
+        await asyncio.sleep(actor.begins)
+        if actor.role == "vandal":
+            await asyncio.gather(*(Vandal(self.graph).do(deed) for deed in actor.deeds))
+            return
+        script = Script(actor, [fault for fault in self.plan.faults if fault.actor == actor.name], self.plan.schedule)
+        live = self._way_of_life(actor, list(others))
+        while True:
+            process = self._process(actor.name, script)
+            graph = SimulatedGraph(self.graph, process, actor.lanes)
+            life = self.loop.create_task(live(process, graph), context=process.context)
+            await asyncio.wait({life, process.gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not process.dead:
+                life.result()
+                return
+            await asyncio.sleep(RESTART_SECONDS * script.random.random())
+
+    def _way_of_life(
+        self, actor: Actor, others: "list[asyncio.Task[None]]"
+    ) -> Callable[[Process, SimulatedGraph], Coroutine[Any, Any, None]]:
+        match actor.role:
+            case "recounter":
+                return Recounter(others).live
+            case "copier":
+                return Copier(self.source).live
+            case _:
+                return Joiner(actor).live
+
+    def _process(self, name: str, script: Script) -> Process:
+        process = Process(name, script, self.loop, self)
+        self.processes.append(process)
+        return process
+
+    async def _outage(self, outage: Outage) -> None:
+        await asyncio.sleep(outage.at)
+        self.graph.restart(outage.seconds)
+
+    # --- the end
+
+    async def _rest(self) -> None:
+        """Heals what another writer has spoilt, settles what is marked, and compares."""
+        vandals = [actor for actor in self.plan.actors if actor.role == "vandal"]
+        told = self._told()
+        self.saw("world", "comes to rest")
+        await self._alone("healer", self.graph, told if vandals else ())
+        deleted = any(deed.what == "delete" for actor in vandals for deed in actor.deeds)
+        wanted, found = expected(told), held(self.graph.state)
+        if deleted:
+            wanted, found = _of_users(wanted), _of_users(found)
+        self.report.problems += differences(found, wanted)
+        fresh = GraphServer("fresh", self.loop, Random(0), self)
+        await self._alone("fresh-writer", fresh, told)
+        await self._compare(fresh, only_purchases=deleted)
+
+    def _told(self) -> list[Facts]:
+        """Every fact that was joined by anybody, and what a healing load knows."""
+        told = [facts for actor in self.plan.actors for facts in actor.facts]
+        return told + list(self.plan.before if any(actor.role == "copier" for actor in self.plan.actors) else ())
+
+    async def _alone(self, name: str, server: GraphServer, facts: Sequence[Facts]) -> None:
+        """Somebody whom nothing befalls joins facts, and settles what is marked."""
+        process = self._process(name, Script(Actor(name=name, role="loader"), [], 0))
+        graph = SimulatedGraph(server, process)
+        clock = ProcessClock(process)
+
+        async def work() -> None:
+            async with GraphWriter(graph, clock) as writer:
+                await asyncio.gather(*(writer.join(_full(one)) for one in facts))
+            await recount_until_clear(graph, clock)
+
+        await self.loop.create_task(work(), context=process.context)
+
+    async def _compare(self, fresh: GraphServer, *, only_purchases: bool) -> None:
+        process = self._process("auditor", Script(Actor(name="auditor", role="loader"), [], 0))
+        only = "purchases" if only_purchases else None
+
+        async def work() -> None:
+            mine = await digest(SimulatedGraph(self.graph, process), only=only)  # type: ignore[arg-type]
+            other = await digest(SimulatedGraph(fresh, process), only=only)  # type: ignore[arg-type]
+            if mine.digest != other.digest:
+                self.report.problems.append(f"the digest is {mine.digest}, of all facts at once {other.digest}")
+            if mine.recount_pending:
+                self.report.problems.append(f"{mine.recount_pending} marks are left")
+
+        await self.loop.create_task(work(), context=process.context)
+
+
+def _full(facts: Facts) -> Facts:
+    """The same as a full load, which heals."""
+    from tests.simulation.histories import LOADED
+
+    return replace(facts, user=replace(facts.user, loaded=facts.user.loaded or LOADED))
+
+
+def _of_users(lines: dict[str, str]) -> dict[str, str]:
+    return {key: line for key, line in lines.items() if key.startswith("user-")}
