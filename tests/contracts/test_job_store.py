@@ -166,6 +166,22 @@ async def test_a_job_that_never_began_can_be_forgotten_and_no_other(store: SqlJo
     assert (await store.get(lease.job_id)).state is JobState.RUNNING
 
 
+async def test_whoever_cannot_freeze_the_ids_ends_no_job_that_another_has_frozen(store: SqlJobStore) -> None:
+    job = await store.accept(new_job(whole=False), "ann")
+    await store.freeze(job.job_id, "list-1", 0, [(1, b"x")])
+    await store.seal(job.job_id, "list-1", 1)
+    await store.discard(job.job_id)
+    assert (await store.fail(job.job_id, "b", "the file is gone")).state is JobState.PENDING
+    assert isinstance(await store.claim(claim_of(job)), Claimed)
+    assert (await store.fail(job.job_id, "b", "the file is gone")).state is JobState.RUNNING
+
+
+async def test_a_job_whose_ids_cannot_be_frozen_fails(store: SqlJobStore) -> None:
+    job = await store.accept(new_job(whole=False), "ann")
+    failed = await store.fail(job.job_id, "b", "the file is gone")
+    assert (failed.state, failed.message) == (JobState.FAILED, "the file is gone")
+
+
 async def test_a_reset_starts_from_zero_and_the_log_goes_on(store: SqlJobStore, stores: Stores) -> None:
     lease = (await running(store)).lease
     checkpoint = processed(1, 3, "4", failures=failing("x"), above=["6"], elapsed_ms=10)

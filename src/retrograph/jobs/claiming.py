@@ -17,8 +17,9 @@ POLL_SECONDS: Final = 0.25
 """Well under the second within which another process must have taken over a job whose lease has run out."""
 
 
-def holder_name() -> str:
-    """Names this process in the store: host, process and start, and something no other one has."""
+def process_name() -> str:
+    """Names this process in the store: host, process and start, and something no other one has. Each of its claims
+    adds a number: a store that was restored may hand out the same epoch again, even to the same process."""
     return f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}:{uuid4().hex[:8]}"
 
 

@@ -168,7 +168,7 @@ class Foreground:
     async def _unless_taken_over(self, job: Job, refusal: JobRefused) -> None:
         """A lease that this process has lost by its own clock may still last a moment by the store's; so may one that
         it was given without hearing of it, because the answer was lost."""
-        if refusal.reason == "running" and (await self._store.get(job.job_id)).holder != self._starter.holder:
+        if refusal.reason == "running" and not self._starter.holds((await self._store.get(job.job_id)).holder):
             raise LeaseLost(f"another process has taken job {job.key} over")
 
     async def _answers(self, job: Job, dependency: str, open_work: Callable[[Job], Awaitable[Work]]) -> bool:

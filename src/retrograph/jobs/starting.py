@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Final
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from retrograph.errors import (
     UsageError,
 )
 from retrograph.jobs import parameters
-from retrograph.jobs.claiming import holder_name, take
+from retrograph.jobs.claiming import process_name, take
 from retrograph.jobs.frozen import freeze
 from retrograph.jobs.job import NO_GRAPH, Job, Parameters, Spec
 from retrograph.jobs.keys import checked_key
@@ -48,8 +49,12 @@ class Starter:
         self._graph = graph
         self._clock = clock
         self._engine = engine
-        self.holder = engine.holder or holder_name()
-        """What the store knows this process by."""
+        self._process = engine.holder or process_name()
+        self._claims = count(1)
+
+    def holds(self, holder: str | None) -> bool:
+        """Whether it was this process that claimed under that name, heard of or not."""
+        return holder is not None and holder.startswith(f"{self._process}:")
 
     def kind(self, name: str) -> Kind:
         """Raises UsageError for a kind that is not known."""
@@ -153,8 +158,7 @@ class Starter:
         except (UsageError, DependencyDown):
             raise
         except RetrographError as error:
-            if job.state is JobState.PENDING:
-                await self._store.fail(job.job_id, self.holder, str(error))
+            await self._store.fail(job.job_id, self._process, str(error))
             raise
 
     async def _attempt(
@@ -208,7 +212,7 @@ class Starter:
     ) -> Claim:
         return Claim(
             job_id=job.job_id,
-            holder=self.holder,
+            holder=f"{self._process}:{next(self._claims)}",
             who=who,
             why=why,
             parameters=wanted,

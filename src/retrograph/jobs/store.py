@@ -201,7 +201,8 @@ class JobStore(Protocol):
         ...
 
     async def checkpoint(self, lease: Lease, checkpoint: Checkpoint, lease_ms: int) -> Asked | None:
-        """Writes a checkpoint and renews the lease. Raises LeaseLost where the epoch is another one or time is up."""
+        """Writes a checkpoint and renews the lease. Raises LeaseLost where the epoch is another one, time is up, or
+        the store does not hold the checkpoint before this one."""
         ...
 
     async def end(self, lease: Lease, checkpoint: Checkpoint, ending: Ending) -> Job:
@@ -223,7 +224,7 @@ class JobStore(Protocol):
         ...
 
     async def fail(self, job_id: str, who: str, message: str) -> Job:
-        """A pending job cannot begin: its discovery failed. Raises NotPossible."""
+        """A pending job cannot begin: its ids cannot be frozen. One that another process has frozen meanwhile stays."""
         ...
 
     async def archive(self, job_id: str, who: str) -> Job:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from retrograph.clock import Clock, to_millis
-from retrograph.errors import DependencyDown, JobRefused, RetrographError
+from retrograph.errors import JobRefused, RetrographError
 from retrograph.jobs.job import Job
 from retrograph.jobs.state import RESUMABLE, JobState, PauseReason
 from retrograph.jobs.store import JobStore
@@ -96,7 +96,7 @@ class Watchdog:
             await self._resume(job)
         except JobRefused:
             return False  # its lane is taken, or another process was quicker: it waits for the next sweep
-        except DependencyDown as error:
+        except RetrographError as error:  # whatever is wrong with one job, the others are looked after
             log.warning("job %s cannot be resumed: %s", job.key, error)
             return False
         return True

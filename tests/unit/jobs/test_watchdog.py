@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from retrograph.clock import to_millis
-from retrograph.errors import DependencyDown, JobRefused
+from retrograph.errors import DependencyDown, JobRefused, UsageError
 from retrograph.jobs.job import Job, Spec
 from retrograph.jobs.state import JobState
 from retrograph.jobs.watchdog import Patience, Watchdog, rest_ms, verdict
@@ -94,3 +94,22 @@ async def test_a_sweep_resumes_what_is_due_and_waits_for_what_is_refused(world: 
     assert await dog.sweep() == [left.key]
     assert (await world.service.show(left.key)).state is JobState.SUCCEEDED
     assert await dog.sweep() == []
+
+
+async def test_a_job_that_cannot_be_resumed_holds_up_no_other(world: World) -> None:
+    world.load.script["user-1"] = DependencyDown("graph", "no answer")
+    left = [await world.run(key=key) for key in ("broken", "sound")]
+    asked: list[str] = []
+
+    async def resume(job: Job) -> None:
+        asked.append(job.key)
+        if job.key == "broken":
+            raise UsageError("its source is not known any more")
+
+    async def graph() -> str:
+        return world.graph
+
+    paused_at = max(job.paused_at or 0 for job in left)
+    world.clock.advance((paused_at - to_millis(world.clock.now())) / 1000 + 300)
+    assert await Watchdog(world.store, world.clock, graph, resume).sweep() == ["sound"]
+    assert sorted(asked) == ["broken", "sound"]

@@ -32,7 +32,8 @@ def checkpoint(
 ) -> Asked | None:
     """See `JobStore.checkpoint`."""
     row, now = _held(database, connection, lease)
-    if row["checkpoints"] < wanted.number:
+    if row["checkpoints"] != wanted.number:
+        _check_order(row, wanted)
         values = _apply(connection, row, now, wanted)
         _update(connection, lease, heartbeat_at=now, lease_until=now + lease_ms, updated_at=now, **values)
     _still_held(database, connection, row)
@@ -42,9 +43,10 @@ def checkpoint(
 def end(database: Database, connection: Connection, lease: Lease, wanted: Checkpoint, ending: Ending) -> Job:
     """See `JobStore.end`."""
     row, now = locked_now(database, connection, lease.job_id)
-    if row["epoch"] == lease.epoch and row["holder"] is None and row["checkpoints"] == wanted.number:
+    if row["holder"] is None and row["checkpoints"] == wanted.number and _was_run_of(connection, row, lease):
         return read_job(connection, lease.job_id)  # it was written before, and only the answer was lost
     _check(row, lease, now)
+    _check_order(row, wanted)
     values = _apply(connection, row, now, wanted)
     if ending.state is JobState.STOPPED and row["state"] == JobState.RUNNING:
         # Nobody asked: the run did what it was started for, and must not come back by itself.
@@ -84,6 +86,21 @@ def _check(row: RowMapping, lease: Lease, now: int) -> None:
     mine = row["epoch"] == lease.epoch and row["holder"] == stored(lease.holder, WORD_LENGTH)
     if not mine or JobState(row["state"]) not in HELD or not lease_holds(row, now):
         raise LeaseLost(f"this process no longer holds job {row['key']}: its lease ran out or was taken over")
+
+
+def _check_order(row: RowMapping, wanted: Checkpoint) -> None:
+    """A store that was restored, or failed over to a copy that lags, has lost checkpoints that were confirmed: what
+    they counted is not in this one, so the work since then is to be done again, from the cursor that the store has."""
+    if row["checkpoints"] != wanted.number - 1:
+        raise LeaseLost(f"the store has lost checkpoints of job {row['key']}: it goes on from the last that is there")
+
+
+def _was_run_of(connection: Connection, row: RowMapping, lease: Lease) -> bool:
+    """Whether the job's present epoch is this very claim's."""
+    if row["epoch"] != lease.epoch:
+        return False
+    mine = select(runs.c.holder).where(runs.c.job_id == lease.job_id, runs.c.number == lease.epoch)
+    return bool(connection.scalar(mine) == stored(lease.holder, WORD_LENGTH))
 
 
 def _still_held(database: Database, connection: Connection, row: RowMapping) -> None:

@@ -108,7 +108,13 @@ def end_run(connection: Connection, row: RowMapping, now: int, state: JobState, 
 def locked_now(database: Database, connection: Connection, job_id: str) -> tuple[RowMapping, int]:
     """A job's row under its lock, and then the time: in this order, or a wait for the lock would make it stale."""
     row = locked(connection, job_id)
-    return row, database.now(connection)
+    now = database.now(connection)
+    if row["holder"] is None or row["heartbeat_at"] <= now:
+        return row, now
+    # The clock was stepped back: a lease may not last longer than it was given for. A living holder renews it.
+    values = {"heartbeat_at": now, "lease_until": now + row["lease_until"] - row["heartbeat_at"]}
+    connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+    return locked(connection, job_id), now
 
 
 def bury(database: Database, connection: Connection, job_id: str) -> Job:

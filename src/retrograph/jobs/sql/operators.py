@@ -56,7 +56,7 @@ def seal(database: Database, connection: Connection, job_id: str, list_id: str, 
 def discard(database: Database, connection: Connection, job_id: str) -> None:
     """See `JobStore.discard`."""
     row, _ = locked_now(database, connection, job_id)
-    if row["state"] == JobState.PENDING and row["epoch"] == 0:
+    if row["state"] == JobState.PENDING and row["epoch"] == 0 and not row["whole"]:
         for table in (chunks, events, jobs):
             connection.execute(delete(table).where(table.c.job_id == job_id))
 
@@ -89,7 +89,9 @@ def cancel(database: Database, connection: Connection, job_id: str, who: str, wh
 
 def fail(database: Database, connection: Connection, job_id: str, who: str, message: str) -> Job:
     """See `JobStore.fail`."""
-    row, now = _present(database, connection, job_id)
+    row, now = locked_now(database, connection, job_id)
+    if row["state"] != JobState.PENDING or row["whole"]:
+        return read_job(connection, job_id)
     move(connection, row, JobState.FAILED, now, who=who, what="failed", why=message, message=stored(message))
     return read_job(connection, job_id)
 

@@ -39,8 +39,10 @@ def resumable(connection: Connection) -> Sequence[Job]:
 
 
 def expired(database: Database, connection: Connection) -> Sequence[str]:
-    """The jobs whose holder's lease ran out."""
-    wanted = select(jobs.c.job_id).where(jobs.c.holder.is_not(None), jobs.c.lease_until <= database.now(connection))
+    """The jobs whose holder's lease ran out, or lasts too long because the clock was stepped back."""
+    now = database.now(connection)
+    ended = (jobs.c.lease_until <= now) | (jobs.c.heartbeat_at > now)
+    wanted = select(jobs.c.job_id).where(jobs.c.holder.is_not(None), ended)
     return (connection.scalars(wanted)).all()
 
 
