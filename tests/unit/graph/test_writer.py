@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from retrograph.clock import SystemClock
 from retrograph.errors import DependencyDown, LeaseLost, WriteFailed
-from retrograph.facts import Facts, UserFacts
+from retrograph.facts import CategoryFact, Facts, PathField, ProductFact, SharedFacts, TextField, UserFacts
+from retrograph.graph.shared import join_shared
 from retrograph.graph.split import split
 from retrograph.graph.sqlite.store import SqliteGraph
 from retrograph.graph.store import GraphTransaction, TransientGraphError
@@ -122,6 +124,24 @@ def test_a_split_user_is_all_there_and_ends_with_the_load() -> None:
     assert sorted(product for part in parts for product in part.user.purchases) == ["apple", "bread", "cheese"]
     assert max(part.user.size for part in parts) <= 2
     assert list(split(facts, most=100)) == [facts]
+
+
+def test_a_split_users_parts_say_of_shared_nodes_what_they_lead_to() -> None:
+    """Each part upserts what it says in one transaction: the whole of it would have no bound."""
+    told = {
+        product: ProductFact(category_id=TextField(1, 0, f"c-{product}")) for product in ("apple", "bread", "spare")
+    }
+    paths = {f"c-{product}": PathField(1, 0, ("food", f"c-{product}")) for product in told}
+    categories = {category: CategoryFact(hierarchy=path) for category, path in paths.items()}
+    categories |= {"food": CategoryFact(hierarchy=PathField(1, 0, ("food",))), "unused": CategoryFact()}
+    facts = purchase("ann", "r1", 1, "apple", "bread")
+    shared = SharedFacts(products=told, categories=categories, retailers=facts.shared.retailers)
+    parts = [part.shared for part in split(replace(facts, shared=shared), most=1)]
+    assert [sorted(part.products) for part in parts] == [["apple"], ["bread"], [], ["spare"]]
+    assert [sorted(part.categories) for part in parts[:2]] == [["c-apple", "food"], ["c-bread", "food"]]
+    assert sorted(parts[-1].categories) == ["c-spare", "unused"]
+    assert [sorted(part.retailers) for part in parts] == [[], [], ["Store 1"], []]
+    assert join_shared(parts) == shared
 
 
 async def test_one_users_unreadable_edge_fails_that_user_alone(graph: Counted) -> None:
