@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from tests.simulation.draw import plan_of
+from tests.simulation.draw import plan_of, sort_of
 from tests.simulation.mutants import FAILED, omissions_of
 from tests.simulation.shrink import shrunk
 from tests.simulation.trace import fingerprint, told
@@ -43,6 +43,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1, help="how many; one alone is told step by step")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many share the work")
+    parser.add_argument("--only", choices=("law", "jobs"), help="worlds of one sort alone")
     parser.add_argument("--mutant", help="the step that the simulated graph leaves out")
     parser.add_argument("--no-shrinking", action="store_true", help="tell a failing world as it is")
     parser.add_argument("--stop", action="store_true", help="end at the first seed that fails")
@@ -57,6 +58,8 @@ def _share(options: argparse.Namespace) -> int:
     failed = worlds = 0
     began = time.perf_counter()
     for seed in range(options.first + options.share, options.first + options.seeds, options.processes):
+        if options.only is not None and options.only != sort_of(seed):
+            continue
         report = run(plan_of(seed), omissions_of(options.mutant))
         worlds += 1
         if report.failed:

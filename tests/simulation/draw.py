@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from random import Random
-from typing import Final
+from typing import Final, Literal
 
 from retrograph.facts import Facts
 from tests.simulation.histories import DAYS, PRODUCTS, Histories
-from tests.simulation.plan import Actor, Deed, Fault, Outage, Plan, Trouble
+from tests.simulation.plan import Actor, Deed, Errand, Fault, Outage, Plan, Trouble
 
 TROUBLES: Final[Sequence[tuple[Trouble, int]]] = (
     ("crash-before", 2),
@@ -18,6 +18,7 @@ TROUBLES: Final[Sequence[tuple[Trouble, int]]] = (
     ("cut-late", 2),
     ("deadlock", 1),
     ("slow", 2),
+    ("freeze-inside", 1),
 )
 
 
@@ -148,6 +149,87 @@ def _outages(random: Random, *servers: str) -> list[Outage]:
     ]
 
 
+def jobs_plan(seed: int) -> Plan:
+    """A world in which processes compete for jobs, and operators interfere."""
+    random = Random(f"jobs:{seed}")
+    histories = Histories(random, random.randint(3, 5))
+    errands = _errands(random, histories.users)
+    actors = [*_engines(random, errands)]
+    if random.random() < 0.4:
+        actors += _live(random, histories)[:1]
+    if random.random() < 0.3:
+        actors += _recounters(random)[:1]
+    troubled = [actor.name for actor in actors if actor.role in ("starter", "server")]
+    return Plan(
+        seed=seed,
+        actors=actors,
+        faults=faults(random, troubled, steps=120),
+        outages=_outages(random, "graph", "store"),
+        history=[histories.history(user) for user in histories.users],
+        errands=errands,
+        failures={user: random.choice((1, 1, 2, -1)) for user in histories.users if random.random() < 0.15},
+        service_seconds=random.choice((0.02, 0.3, 1.5)),
+        embedded=random.random() < 0.3,
+        may_list=True,
+    )
+
+
+def _errands(random: Random, users: Sequence[str]) -> list[Errand]:
+    lists = [list(users)] + ([random.sample(users, 2)] if random.random() < 0.25 else [])
+    return [
+        Errand(
+            key=f"load-{number}",
+            users=listed,
+            parameters={
+                "batch_size": random.choice((1, 1, 2, 3)),
+                "concurrency": random.choice((1, 2, 3, 4)),
+                "max_runtime_ms": random.choice((1_000, 5_000, 900_000, 900_000)),
+                "max_consecutive_failures": random.choice((1, 2, 25)),
+                "sleep_ms": random.choice((0, 0, 500)),
+            },
+        )
+        for number, listed in enumerate(lists, start=1)
+    ]
+
+
+def _engines(random: Random, errands: Sequence[Errand]) -> list[Actor]:
+    starters = [errand.key for errand in errands] + random.choices(
+        [errand.key for errand in errands], k=random.choice((0, 1))
+    )
+    actors = [
+        Actor(
+            name=f"starter-{number}",
+            role="starter",
+            begins=random.random() * 3,
+            deeds=[Deed(at=0, what="start", target=[key])],
+            lanes=random.randint(1, 3),
+            skew=random.uniform(-100_000, 100_000),
+        )
+        for number, key in enumerate(starters, start=1)
+    ]
+    actors += [
+        Actor(name=f"server-{number}", role="server", begins=random.random(), skew=random.uniform(-9, 9))
+        for number in range(1, 1 + random.choice((0, 1, 1, 2)))
+    ]
+    if random.random() < 0.6:
+        verbs = ("stop", "cancel", "retry", "reset", "start", "stop", "archive", "list")
+        deeds = [
+            Deed(
+                at=random.random() * random.choice((1.0, 10.0)),
+                what=random.choice(verbs),
+                target=[random.choice(errands).key],
+            )
+            for _ in range(random.randint(1, 4))
+        ]
+        actors.append(Actor(name="operator", role="operator", deeds=deeds))
+    return actors
+
+
+def sort_of(seed: int) -> Literal["law", "jobs"]:
+    """In every third world, jobs are run."""
+    return "jobs" if seed % 3 == 2 else "law"
+
+
 def plan_of(seed: int) -> Plan:
     """The world of a seed."""
-    return law_plan(seed)
+    return jobs_plan(seed) if sort_of(seed) == "jobs" else law_plan(seed)

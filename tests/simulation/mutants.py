@@ -86,6 +86,43 @@ MUTANTS: Final = (
             "    return left if (left.rank, left.value) == (right.rank, right.value) or left >= right else right\n",
         ),
     ),
+    _edit(
+        "the checkpoint's epoch",
+        (
+            "jobs/sql/checkpoints.py",
+            '    mine = row["epoch"] == lease.epoch and row["holder"] == stored(lease.holder, WORD_LENGTH)\n',
+            "    mine = True\n",
+        ),
+    ),
+    _edit(
+        "the checkpoint's expiry",
+        (
+            "jobs/sql/checkpoints.py",
+            'JobState(row["state"]) not in HELD or not lease_holds(row, now):',
+            'JobState(row["state"]) not in HELD:',
+        ),
+        ("jobs/sql/checkpoints.py", 'if database.now(connection) >= row["lease_until"]:', "if False:"),
+    ),
+    _edit(
+        "the time is read again before the commit",
+        ("jobs/sql/checkpoints.py", 'if database.now(connection) >= row["lease_until"]:', "if False:"),
+    ),
+    _edit(
+        "the items done above the cursor",
+        ("jobs/ledger.py", "Window(job.cursor, claimed.done_above)", "Window(job.cursor)"),
+    ),
+    _edit(
+        "a checkpoint sent twice counts once",
+        ("jobs/sql/checkpoints.py", 'if row["checkpoints"] < wanted.number:', "if True:"),
+    ),
+    _edit(
+        "an end sent twice is one",
+        (
+            "jobs/sql/checkpoints.py",
+            'if row["epoch"] == lease.epoch and row["holder"] is None and row["checkpoints"] == wanted.number:',
+            "if False:",
+        ),
+    ),
 )
 
 
@@ -117,6 +154,7 @@ def hunt(mutant: Mutant, folder: Path, *, seeds: int, first: int = 0) -> subproc
     """Runs worlds with the mutant until one fails: exit code `FAILED` means that it was caught."""
     source = bred(mutant, folder)
     command = [sys.executable, "-m", "tests.simulation", "--stop", "--first", str(first), "--seeds", str(seeds)]
+    command += ["--only", "jobs" if any(edit.file.startswith("jobs/") for edit in mutant.edits) else "law"]
     return subprocess.run(
         [*command, "--processes", "1", "--mutant", mutant.name],
         env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(source)},

@@ -4,27 +4,29 @@ A plan is drawn from a seed and says nothing of the order of steps: that comes f
 plan can be cut down, piece by piece, while the rest stays what it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from retrograph.facts import Facts
 
-Role: TypeAlias = Literal["loader", "live", "recounter", "copier", "engine", "operator", "vandal"]
+Role: TypeAlias = Literal["loader", "live", "recounter", "copier", "starter", "server", "operator", "vandal"]
 
 Trouble: TypeAlias = Literal[
     "crash-before",
     "crash-after",
     "freeze-before",
     "freeze-after",
+    "freeze-inside",
     "cut-before",
     "cut-after",
     "cut-late",
     "deadlock",
     "slow",
 ]
-"""What may happen to one step: its process dies or is frozen before the server has seen it, or after; the connection
-is cut before, after, or so that the server does it later; the server chooses it to end a deadlock; it takes long."""
+"""What may happen to one step: its process dies or is frozen before the server has seen it, or after, or inside of a
+transaction on the job store, which nobody else can use meanwhile; the connection is cut before, after, or so that the
+server does it later; the server chooses it to end a deadlock; it takes long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,15 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A job that somebody wants done."""
+
+    key: str
+    users: Sequence[str]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One world. `history` is what services know of each user; whoever loads a user joins it as a full load."""
 
@@ -84,6 +95,11 @@ class Plan:
     history: Sequence[Facts] = ()
     before: Sequence[Facts] = field(default_factory=tuple)
     """What the source of a copy holds."""
+    errands: Sequence[Errand] = ()
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """How often the services fail a user before they answer; -1: they never do."""
+    service_seconds: float = 0.1
+    """How long they take, on average."""
     embedded: bool = False
     """Whether the graph has one writer at a time, as SQLite has."""
     may_list: bool = True

@@ -60,6 +60,8 @@ class Process(Owner):
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when it has died."""
         self.buried = False
+        self.asleep = 0.0
+        """How long it is going to be frozen inside its next transaction on the job store."""
         self.at_death: list[Callable[[], None]] = []
         self._witness = witness
         self.context: Context = copy_context()
@@ -110,6 +112,9 @@ class Process(Owner):
             if fault.what == "crash-before":
                 self.die()
                 await self.loop.create_future()
+            if fault.what == "freeze-inside":
+                self.asleep = fault.seconds
+                self.freeze(fault.seconds)
             if fault.what == "freeze-before":
                 self.freeze(fault.seconds)
                 await asyncio.sleep(0)

@@ -1,15 +1,12 @@
 """A write transaction on the simulated graph, step by step."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
 from retrograph.facts import RetailerFact
 from retrograph.graph.model import (
-    CategoryChange,
     Mark,
-    ProductChange,
-    RetailerChange,
     SharedChanges,
     SharedKeys,
     StoredBatch,
@@ -20,11 +17,25 @@ from retrograph.graph.model import (
     UserChanges,
     Wanted,
 )
-from retrograph.graph.shared import category_of, path_of
+from retrograph.graph.shared import category_of
 from retrograph.graph.store import TransientGraphError
+from tests.simulation.changes import (
+    category_change,
+    creation,
+    ids_of,
+    matched,
+    names_of,
+    nodes_of,
+    parent_of,
+    product_change,
+    retailer_change,
+    told,
+    unmarked,
+    user_change,
+)
 from tests.simulation.process import DEADLOCK, Process
 from tests.simulation.server import WHOLE, GraphServer, ServerTransaction
-from tests.simulation.state import Category, Change, Product, Retailer, State, User, change_user, stored_user
+from tests.simulation.state import Category, Product, User, stored_user
 
 T = TypeVar("T")
 
@@ -51,6 +62,8 @@ class SimulatedTransaction:
         async def work() -> None:
             self._open = self._server.begin(self._process.name)
             self._process.at_death.append(self.abandon)
+            if self._process.dead:
+                self.abandon()
             if self._server.embedded:
                 await self._alone()
 
@@ -127,7 +140,7 @@ class SimulatedTransaction:
         for label, wanted in labels:
             if wanted:
                 await self._lock(label, wanted, created)
-        return await self._statement(f"read {_names(keys)}", lambda: self._read_shared(keys, created))
+        return await self._statement(f"read {names_of(keys)}", lambda: self._read_shared(keys, created))
 
     async def _lock(self, label: str, keys: Sequence[str], created: set[tuple[str, str]]) -> None:
         """`MERGE` and `SET`, row by row: whether a node is new shows under its lock."""
@@ -144,13 +157,13 @@ class SimulatedTransaction:
                 self._server.check(transaction)
                 if early or not self._exists(label, key):
                     transaction.created.add((label, key))
-                    transaction.changes.append(_creation(label, key))
+                    transaction.changes.append(creation(label, key))
                     created.add((label, key))
 
         await self._send(f"lock {label} {' '.join(keys)}", work)
 
     def _exists(self, label: str, key: str) -> bool:
-        return (label, key) in self._present.created or key in _nodes(self._server.state, label)
+        return (label, key) in self._present.created or key in nodes_of(self._server.state, label)
 
     def _read_shared(self, keys: SharedKeys, created: set[tuple[str, str]]) -> StoredShared:
         state = self._server.state
@@ -169,20 +182,20 @@ class SimulatedTransaction:
         return StoredShared(products=products, categories=categories, retailers=retailers)
 
     async def write_shared(self, changes: SharedChanges) -> None:
-        await self._statement(_written(changes), lambda: self._write_shared(changes))
+        await self._statement(told(changes), lambda: self._write_shared(changes))
 
     def _write_shared(self, changes: SharedChanges) -> None:
         made = {label: frozenset(key for other, key in self._present.created if other == label) for label in LABELS}
         for category in changes.categories:
-            parent = _parent(category)
+            parent = parent_of(category)
             known = parent is not None and (parent in made["Category"] or parent in self._server.state.categories)
-            self._present.changes.append(_category_change(category, parent if known else None))
+            self._present.changes.append(category_change(category, parent if known else None))
         for product in changes.products:
             target = category_of(product.fact)
             known = target is not None and (target in made["Category"] or target in self._server.state.categories)
-            self._present.changes.append(_product_change(product, target if known else None))
+            self._present.changes.append(product_change(product, target if known else None))
         for retailer in changes.retailers:
-            self._present.changes.append(_retailer_change(retailer))
+            self._present.changes.append(retailer_change(retailer))
 
     async def products_of(self, category_id: str, after: str, limit: int) -> list[str]:
         def found() -> list[str]:
@@ -206,9 +219,9 @@ class SimulatedTransaction:
                 if not self._server.omissions.shared_lock:
                     await self._server.lock(self._present, label, key)
                 self._server.check(self._present)
-                node = _nodes(self._server.state, label).get(key)
+                node = nodes_of(self._server.state, label).get(key)
                 if node is not None and (node.mark == token or self._server.omissions.mark_compared):
-                    self._present.changes.append(_unmarked(label, key))
+                    self._present.changes.append(unmarked(label, key))
 
         await self._send(f"clear marks of {' '.join(key for key, _ in wanted)}", work)
 
@@ -223,9 +236,9 @@ class SimulatedTransaction:
         whole = [user for user in users if user.whole]
         touched = [user for user in users if not user.whole]
         if whole:
-            await self._statement(f"read whole {_ids(whole)}", lambda: self._read_whole(whole, stored, categories))
+            await self._statement(f"read whole {ids_of(whole)}", lambda: self._read_whole(whole, stored, categories))
         if touched:
-            await self._statement(f"read {_ids(touched)}", lambda: self._read_touched(touched, stored))
+            await self._statement(f"read {ids_of(touched)}", lambda: self._read_touched(touched, stored))
         unknown = [key for key in products if key not in categories]
         if unknown:
             await self._statement(f"categories of {' '.join(unknown)}", lambda: self._categories(unknown, categories))
@@ -252,117 +265,10 @@ class SimulatedTransaction:
     async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
         def write() -> int:
             state, transaction = self._server.state, self._present
-            nodes = {label: frozenset(_nodes(state, label)) for label in LABELS}
+            nodes = {label: frozenset(nodes_of(state, label)) for label in LABELS}
             for change in changes:
                 transaction.dirty.add(change.user_id)
-                transaction.changes.append(_user_change(change, now, nodes))
-            return sum(_matched(change, nodes) for change in changes)
+                transaction.changes.append(user_change(change, now, nodes))
+            return sum(matched(change, nodes) for change in changes)
 
         return await self._statement(f"write {' '.join(change.user_id for change in changes)}", write)
-
-
-def _nodes(state: State, label: str) -> Mapping[str, Any]:
-    nodes: dict[str, Mapping[str, Any]] = {
-        "User": state.users,
-        "Product": state.products,
-        "Category": state.categories,
-        "Retailer": state.retailers,
-    }
-    return nodes[label]
-
-
-def _creation(label: str, key: str) -> Change:
-    def change(state: State) -> None:
-        match label:
-            case "User":
-                state.users.setdefault(key, User())
-            case "Product":
-                state.products.setdefault(key, Product())
-            case "Category":
-                state.categories.setdefault(key, Category())
-            case _:
-                state.retailers.setdefault(key, Retailer())
-
-    return change
-
-
-def _product_change(wanted: ProductChange, target: str | None) -> Change:
-    def change(state: State) -> None:
-        node = state.products.get(wanted.product_id)
-        if node is None:
-            return
-        node.fact, node.hierarchy = wanted.fact, wanted.category_hierarchy
-        node.mark = wanted.mark or node.mark
-        if wanted.category_changed:
-            node.in_category = [target] if target is not None else []
-
-    return change
-
-
-def _category_change(wanted: CategoryChange, parent: str | None) -> Change:
-    def change(state: State) -> None:
-        node = state.categories.get(wanted.category_id)
-        if node is None:
-            return
-        node.fact = wanted.fact
-        node.mark = wanted.mark or node.mark
-        if wanted.hierarchy_changed:
-            node.child_of = [parent] if parent is not None else []
-
-    return change
-
-
-def _retailer_change(wanted: RetailerChange) -> Change:
-    def change(state: State) -> None:
-        if wanted.name in state.retailers:
-            state.retailers[wanted.name].fact = wanted.fact
-
-    return change
-
-
-def _unmarked(label: str, key: str) -> Change:
-    def change(state: State) -> None:
-        node = _nodes(state, label).get(key)
-        if node is not None:
-            node.mark = None
-
-    return change
-
-
-def _user_change(wanted: UserChanges, now: int, nodes: Mapping[str, frozenset[str]]) -> Change:
-    return lambda state: change_user(state, wanted, now, nodes)
-
-
-def _matched(change: UserChanges, nodes: Mapping[str, frozenset[str]]) -> int:
-    """How many relationships are created: one for each new edge whose end is there."""
-    return (
-        sum(row.product_id in nodes["Product"] for row in change.purchases_created)
-        + sum(row.retailer in nodes["Retailer"] for row in change.visits_created)
-        + sum(row.category_id in nodes["Category"] for row in change.counts_created)
-    )
-
-
-def _parent(change: CategoryChange) -> str | None:
-    path = path_of(change.fact)
-    return path[-2] if path is not None and len(path) > 1 else None
-
-
-def _names(keys: SharedKeys) -> str:
-    return " ".join((*keys.categories, *keys.products, *keys.retailers))
-
-
-def _ids(users: Sequence[Wanted]) -> str:
-    return " ".join(user.user_id for user in users)
-
-
-def _written(changes: SharedChanges) -> str:
-    """What is written, for a person."""
-    products = [
-        f"{change.product_id} in {category_of(change.fact)}{' MARKED' if change.mark else ''}"
-        for change in changes.products
-    ]
-    categories = [
-        f"{change.category_id} at {'/'.join(path_of(change.fact) or ())}{' MARKED' if change.mark else ''}"
-        for change in changes.categories
-    ]
-    return f"write {', '.join([*categories, *products, *(change.name for change in changes.retailers)])}"

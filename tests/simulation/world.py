@@ -14,15 +14,22 @@ from retrograph.graph.digest import digest
 from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.writer import GraphWriter
 from tests.simulation.actors import Copier, Joiner, Recounter
+from tests.simulation.audit import Audit
+from tests.simulation.books import Books
+from tests.simulation.engines import Engines, Upstream
 from tests.simulation.graph import SimulatedGraph
+from tests.simulation.locks import LockTable
 from tests.simulation.loop import NothingLeft, SimulatedLoop
 from tests.simulation.oracle import differences, expected, held
 from tests.simulation.plan import Actor, Outage, Plan
 from tests.simulation.process import Process, ProcessClock, Script
 from tests.simulation.server import GraphServer, Omissions
+from tests.simulation.store import StoreServer
 from tests.simulation.vandal import Vandal
 
 RESTART_SECONDS: Final = 0.3
+WATCHERS: Final = ("recounter", "server")
+"""Roles that go on as long as anybody else is at work."""
 
 
 @dataclass(slots=True)
@@ -79,6 +86,16 @@ class World:
             "graph", self.loop, chance, self, embedded=plan.embedded, may_list=plan.may_list, omissions=omissions
         )
         self.source = GraphServer("source", self.loop, chance, self)
+        self.upstream = Upstream(
+            histories={facts.user.user_id: facts for facts in plan.history},
+            failures=plan.failures,
+            seconds=plan.service_seconds,
+        )
+        self.store: StoreServer | None = None
+        self.engines: Engines | None = None
+        if plan.errands:
+            self.store = StoreServer(self.loop, self, LockTable(chance), Audit(self.report.problems))
+            self.engines = Engines(self.store, self.upstream, plan.errands)
 
     def saw(self, who: str, what: str) -> None:
         self.report.trace.append((self.loop.time(), who, what))
@@ -87,11 +104,9 @@ class World:
 
     async def story(self) -> None:
         await self._prepare()
-        busy = [self.loop.create_task(self._lives(actor)) for actor in self.plan.actors if actor.role != "recounter"]
+        busy = [self.loop.create_task(self._lives(actor)) for actor in self.plan.actors if actor.role not in WATCHERS]
         busy += [self.loop.create_task(self._outage(outage)) for outage in self.plan.outages]
-        idle = [
-            self.loop.create_task(self._lives(actor, busy)) for actor in self.plan.actors if actor.role == "recounter"
-        ]
+        idle = [self.loop.create_task(self._lives(actor, busy)) for actor in self.plan.actors if actor.role in WATCHERS]
         await asyncio.gather(*busy, *idle)
         while self.graph.open or self.graph.down:  # noqa: ASYNC110
             await asyncio.sleep(1.0)
@@ -127,8 +142,27 @@ class World:
                 return Recounter(others).live
             case "copier":
                 return Copier(self.source).live
+            case "starter" | "server" | "operator":
+                return self._job_life(actor, others)
             case _:
                 return Joiner(actor).live
+
+    def _job_life(
+        self, actor: Actor, others: "list[asyncio.Task[None]]"
+    ) -> Callable[[Process, SimulatedGraph], Coroutine[Any, Any, None]]:
+        engines = self.engines
+        assert engines is not None
+
+        async def live(process: Process, graph: SimulatedGraph) -> None:
+            if actor.role == "server":
+                await engines.serve(process, graph, others)
+            elif actor.role == "operator":
+                await engines.operate(process, graph, actor)
+            else:
+                errand = next(errand for errand in self.plan.errands if errand.key == actor.deeds[0].target[0])
+                await engines.insist(process, graph, errand)
+
+        return live
 
     def _process(self, name: str, script: Script) -> Process:
         process = Process(name, script, self.loop, self)
@@ -137,15 +171,20 @@ class World:
 
     async def _outage(self, outage: Outage) -> None:
         await asyncio.sleep(outage.at)
-        self.graph.restart(outage.seconds)
+        if outage.server == "graph":
+            self.graph.restart(outage.seconds)
+        elif self.store is not None:
+            self.store.restart(outage.seconds)
 
     # --- the end
 
     async def _rest(self) -> None:
         """Heals what another writer has spoilt, settles what is marked, and compares."""
         vandals = [actor for actor in self.plan.actors if actor.role == "vandal"]
-        told = self._told()
         self.saw("world", "comes to rest")
+        if self.engines is not None:
+            await self._finish_jobs(self.engines)
+        told = self._told()
         await self._alone("healer", self.graph, told if vandals else ())
         deleted = any(deed.what == "delete" for actor in vandals for deed in actor.deeds)
         wanted, found = expected(told), held(self.graph.state)
@@ -159,7 +198,19 @@ class World:
     def _told(self) -> list[Facts]:
         """Every fact that was joined by anybody, and what a healing load knows."""
         told = [facts for actor in self.plan.actors for facts in actor.facts]
+        listed = {user for errand in self.plan.errands for user in errand.users} - self.upstream.hopeless
+        told += [facts for facts in self.plan.history if facts.user.user_id in listed]
         return told + list(self.plan.before if any(actor.role == "copier" for actor in self.plan.actors) else ())
+
+    async def _finish_jobs(self, engines: Engines) -> None:
+        """Every job is brought to its end, and its books are checked."""
+        process = self._process("closer", Script(Actor(name="closer", role="starter"), [], 0))
+        graph = SimulatedGraph(self.graph, process)
+        for errand in self.plan.errands:
+            await self.loop.create_task(engines.insist(process, graph, errand), context=process.context)
+            books = Books(engines.store.database(process), errand, self.upstream.hopeless)
+            check = self.loop.create_task(books.problems(), context=process.context)
+            self.report.problems += [f"job {errand.key}: {problem}" for problem in await check]
 
     async def _alone(self, name: str, server: GraphServer, facts: Sequence[Facts]) -> None:
         """Somebody whom nothing befalls joins facts, and settles what is marked."""
