@@ -7,10 +7,13 @@ seed gives the same world everywhere.
 import argparse
 import gc
 import json
+import logging
 import os
 import subprocess
 import sys
 import time
+
+import structlog
 
 from tests.simulation.draw import plan_of, sort_of
 from tests.simulation.mutants import FAILED, omissions_of
@@ -25,6 +28,9 @@ def main() -> int:
     """Exit code `FAILED` where a world fails."""
     if os.environ.get("PYTHONHASHSEED") != "0":
         os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], fixed())
+    # The trace tells what happens; the product's own log would only cost time.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.disable(logging.CRITICAL)
     options = _options()
     if options.share is not None:
         return _share(options)
