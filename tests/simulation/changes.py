@@ -89,11 +89,11 @@ def user_change(wanted: UserChanges, now: int, nodes: Mapping[str, frozenset[str
 
 
 def matched(change: UserChanges, nodes: Mapping[str, frozenset[str]]) -> int:
-    """How many relationships are created: one for each new edge whose end is there."""
+    """How many edges are created or changed: one for each whose end is there."""
     return (
-        sum(row.product_id in nodes["Product"] for row in change.purchases_created)
-        + sum(row.retailer in nodes["Retailer"] for row in change.visits_created)
-        + sum(row.category_id in nodes["Category"] for row in change.counts_created)
+        sum(row.product_id in nodes["Product"] for row in (*change.purchases_created, *change.purchases_updated))
+        + sum(row.retailer in nodes["Retailer"] for row in (*change.visits_created, *change.visits_updated))
+        + sum(row.category_id in nodes["Category"] for row in (*change.counts_created, *change.counts_updated))
     )
 
 

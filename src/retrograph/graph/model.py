@@ -122,8 +122,9 @@ class UserChanges:
 
     @property
     def matches(self) -> int:
-        """How many shared nodes the writing of these changes must find."""
-        return len(self.purchases_created) + len(self.visits_created) + len(self.counts_created)
+        """How many shared nodes, and edges to change, the writing of these changes must find."""
+        created = len(self.purchases_created) + len(self.visits_created) + len(self.counts_created)
+        return created + len(self.purchases_updated) + len(self.visits_updated) + len(self.counts_updated)
 
     @property
     def edges(self) -> bool:

@@ -76,7 +76,8 @@ class GraphTransaction(Protocol):
         ...
 
     async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
-        """Writes the differences; returns how many shared nodes the new edges found. `now` is operational.
+        """Writes the differences; returns how many shared nodes the new edges found, and how many edges to change
+        there were. `now` is operational.
 
         Fewer than `UserChanges.matches` in sum mean that knowledge was stale: raise, so that nothing commits.
         """

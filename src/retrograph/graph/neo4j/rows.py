@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from retrograph.facts import (
-    UNKNOWN_TIME,
     CategoryFact,
     Loaded,
     PathField,
@@ -162,10 +161,15 @@ def user_columns(change: UserChanges) -> list[Any]:
 
 
 def purchase_columns(row: PurchaseRow) -> list[Any]:
-    """An edge of `CREATE_PURCHASES` and `UPDATE_PURCHASES`."""
-    return [row.product_id, row.receipt_ids, row.timestamps, row.average_interval_days]
+    """An edge of `UPDATE_PURCHASES`."""
+    return [row[0], row[1], row[2], row[5]]
 
 
-def ends(row: PurchaseRow) -> list[Any] | None:
-    """The edge's row of `SET_ENDS`, if an unknown time stands at its list's end."""
-    return [*purchase_columns(row), row.first, row.last] if row.timestamps[-1] == UNKNOWN_TIME else None
+def created_columns(node: int, row: PurchaseRow) -> list[Any]:
+    """An edge of `CREATE_PURCHASES`, which leads to that node."""
+    return [node, row[1], row[2], row[5]]
+
+
+def ends(row: PurchaseRow) -> list[Any]:
+    """An edge's row of `SET_ENDS`: an unknown time stands at its list's end."""
+    return [*purchase_columns(row), row.first, row.last]

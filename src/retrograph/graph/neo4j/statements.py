@@ -38,23 +38,26 @@ READ_CATEGORIES: Final = (
 READ_RETAILERS: Final = f"UNWIND $keys AS key MATCH (n:Retailer {{name: key}}) RETURN collect([{_RETAILER}])"
 
 # --- categories made anew that somebody names already: another writer had taken them away, and their edges with them.
-# Those who name them are locked before they are believed; a category that nobody named before needs none of it.
-NAMED_CATEGORIES: Final = """
-UNWIND $keys AS key WITH key WHERE EXISTS { MATCH (:Product {category_id: key}) } RETURN collect(key) AS keys
+# Those who name them are locked before they are believed; a category that nobody named before needs none of it. The
+# index holds (category_id, product_id) and finds nothing unless both are asked for; every id is greater than ''.
+_OF_CATEGORY: Final = """
+(n:Product) USING INDEX n:Product(category_id, product_id) WHERE n.category_id = key AND n.product_id > ''"""
+NAMED_CATEGORIES: Final = f"""
+UNWIND $keys AS key CALL (key) {{ MATCH {_OF_CATEGORY} RETURN true AS named LIMIT 1 }} RETURN collect(key) AS keys
 UNION ALL
 MATCH (n:Category) WHERE n.hierarchy[-2] IN $keys RETURN collect(DISTINCT n.hierarchy[-2]) AS keys"""
 LOCK_NAMING_CATEGORIES: Final = """
 MATCH (n:Category) WHERE n.hierarchy[-2] IN $rows
 WITH n ORDER BY n.category_id SET n.category_id = n.category_id"""
-LOCK_NAMING_PRODUCTS: Final = """
-UNWIND $rows AS key MATCH (n:Product {category_id: key})
+LOCK_NAMING_PRODUCTS: Final = f"""
+UNWIND $rows AS key MATCH {_OF_CATEGORY}
 WITH n ORDER BY n.product_id SET n.product_id = n.product_id"""
 RELINK_CATEGORIES: Final = """
 MATCH (n:Category) WHERE n.hierarchy[-2] IN $rows
 MATCH (c:Category {category_id: n.hierarchy[-2]}) WHERE NOT (n)-[:CHILD_OF]->(c) CREATE (n)-[:CHILD_OF]->(c)"""
-RELINK_PRODUCTS: Final = """
-UNWIND $rows AS key MATCH (c:Category {category_id: key}) MATCH (n:Product {category_id: key})
-WHERE NOT (n)-[:IN_CATEGORY]->(c) CREATE (n)-[:IN_CATEGORY]->(c)"""
+RELINK_PRODUCTS: Final = f"""
+UNWIND $rows AS key MATCH (c:Category {{category_id: key}}) MATCH {_OF_CATEGORY}
+AND NOT (n)-[:IN_CATEGORY]->(c) CREATE (n)-[:IN_CATEGORY]->(c)"""
 
 # --- shared nodes, as they shall be; a mark stays unless a new one replaces it
 WRITE_PRODUCTS: Final = """
@@ -108,8 +111,10 @@ READ_TOUCHED_VISITS: Final = """
 UNWIND $rows AS row MATCH (u:User {user_id: row[0]}) UNWIND row[2] AS key
 MATCH (p:Retailer {name: key}) MATCH (u)-[r:SHOPS_AT]->(p)
 RETURN collect([u.user_id, p.name, r.receipt_ids, r.frequency])"""
+# The node's own id as well: by it the same transaction finds the product again without a search of the index. Neo4j
+# gives the id of a deleted node to no other as long as a transaction is open that might have seen it.
 READ_PRODUCT_CATEGORIES: Final = """
-UNWIND $keys AS key MATCH (p:Product {product_id: key}) RETURN collect([p.product_id, p.category_id])"""
+UNWIND $keys AS key MATCH (p:Product {product_id: key}) RETURN collect([key, p.category_id, id(p)])"""
 
 # --- the difference of users
 WRITE_USERS: Final = """
@@ -121,11 +126,13 @@ SET u.first_seen_at = CASE WHEN r[1] IS NULL THEN u.first_seen_at ELSE datetime(
     u.last_updated_at = CASE WHEN u.last_updated_at.epochMillis >= $now THEN u.last_updated_at
                              ELSE datetime({epochMillis: $now}) END"""
 
-# [user, [[product, receipts, millis, average], …]]: every time is known, so first and last are the list's ends.
+# [user, [[product, receipts, millis, average], …]]: every time is known, so first and last are the list's ends. What
+# changes edges answers how many there were; what creates them is counted by Neo4j.
 _EDGES: Final = "UNWIND $rows AS b MATCH (u:User {user_id: b[0]}) WITH u, b UNWIND b[1] AS e "
+# Here the product is the node's own id.
 CREATE_PURCHASES: Final = (
     _EDGES
-    + """MATCH (p:Product {product_id: e[0]})
+    + """MATCH (p:Product) WHERE id(p) = e[0]
 WITH u, p, e, [x IN e[2] | datetime({epochMillis: x})] AS ts, size(e[1]) AS n
 CREATE (u)-[:PURCHASED {receipt_ids: e[1], timestamps: ts, times: n, first: ts[0], last: ts[n - 1],
     avg_interval_days: e[3], repurchase_likelihood: (n - 1.0) / n}]->(p)"""
@@ -135,7 +142,8 @@ UPDATE_PURCHASES: Final = (
     + """MATCH (u)-[r:PURCHASED]->(:Product {product_id: e[0]})
 WITH r, e, [x IN e[2] | datetime({epochMillis: x})] AS ts, size(e[1]) AS n
 SET r.receipt_ids = e[1], r.timestamps = ts, r.times = n, r.first = ts[0], r.last = ts[n - 1],
-    r.avg_interval_days = e[3], r.repurchase_likelihood = (n - 1.0) / n"""
+    r.avg_interval_days = e[3], r.repurchase_likelihood = (n - 1.0) / n
+RETURN count(r)"""
 )
 # [user, [[product, receipts, millis, average, first, last], …]]: some time is unknown.
 SET_ENDS: Final = (
@@ -150,13 +158,17 @@ CREATE_VISITS: Final = (
     + """MATCH (p:Retailer {name: e[0]}) CREATE (u)-[:SHOPS_AT {receipt_ids: e[1], frequency: size(e[1])}]->(p)"""
 )
 UPDATE_VISITS: Final = (
-    _EDGES + """MATCH (u)-[r:SHOPS_AT]->(:Retailer {name: e[0]}) SET r.receipt_ids = e[1], r.frequency = size(e[1])"""
+    _EDGES
+    + """MATCH (u)-[r:SHOPS_AT]->(:Retailer {name: e[0]}) SET r.receipt_ids = e[1], r.frequency = size(e[1])
+RETURN count(r)"""
 )
 DELETE_VISITS: Final = _EDGES + "MATCH (u)-[r:SHOPS_AT]->(:Retailer {name: e}) DELETE r"
 CREATE_COUNTS: Final = (
     _EDGES + "MATCH (p:Category {category_id: e[0]}) CREATE (u)-[:SHOPS_IN {purchase_count: e[1]}]->(p)"
 )
-UPDATE_COUNTS: Final = _EDGES + "MATCH (u)-[r:SHOPS_IN]->(:Category {category_id: e[0]}) SET r.purchase_count = e[1]"
+UPDATE_COUNTS: Final = (
+    _EDGES + "MATCH (u)-[r:SHOPS_IN]->(:Category {category_id: e[0]}) SET r.purchase_count = e[1] RETURN count(r)"
+)
 DELETE_COUNTS: Final = _EDGES + "MATCH (u)-[r:SHOPS_IN]->(:Category {category_id: e}) DELETE r"
 
 # --- the recount pass

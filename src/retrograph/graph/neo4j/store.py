@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
+from neo4j import AsyncSession, AsyncTransaction
+
 from retrograph.clock import Clock, SystemClock
 from retrograph.errors import ConfigurationError, DependencyDown, IncompatibleGraph, NotFound
 from retrograph.graph.model import SCHEMA_VERSION, GraphIdentity, Mark
@@ -25,6 +27,8 @@ from retrograph.graph.store import (
 
 LANES: Final = 4
 SETTLE_POLL_SECONDS: Final = 0.05
+GRACE_SECONDS: Final = 15.0
+"""How long after its timeout a server may take to say that a transaction has ended."""
 WRITE_METADATA: Final = {"retrograph": "write"}
 
 _SCANS: Final[dict[str, tuple[str, Callable[[Any], SharedRecord]]]] = {
@@ -100,18 +104,16 @@ class Neo4jGraph:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[GraphTransaction]:
-        async with self._connection.session() as session:
-            transaction = await session.begin_transaction(timeout=WRITE_TIMEOUT_SECONDS, metadata=dict(WRITE_METADATA))
-            try:
+        """The server ends it after its timeout; one that does not answer by then is given up on this side."""
+        try:
+            async with (
+                asyncio.timeout(WRITE_TIMEOUT_SECONDS + GRACE_SECONDS),
+                self._connection.session() as session,
+                _begun(session) as transaction,
+            ):
                 yield Neo4jTransaction(transaction)
-                await transaction.commit()
-            except asyncio.CancelledError:
-                transaction.cancel()
-                raise
-            except BaseException:
-                with suppress(Exception):  # the first error tells more than a rollback that fails after it
-                    await transaction.rollback()
-                raise
+        except TimeoutError as error:
+            raise TransientGraphError(f"the graph at {self.url} stopped answering", outage=True) from error
 
     async def marks(self) -> list[Mark]:
         found = await self._connection.listed(cypher.MARKS)
@@ -178,6 +180,21 @@ class Neo4jGraph:
         for name, statement in cypher.STATS.items():
             found[name] = (await self._connection.rows(statement))[0]
         return _stats(found)
+
+
+@asynccontextmanager
+async def _begun(session: AsyncSession) -> AsyncIterator[AsyncTransaction]:
+    transaction = await session.begin_transaction(timeout=WRITE_TIMEOUT_SECONDS, metadata=dict(WRITE_METADATA))
+    try:
+        yield transaction
+        await transaction.commit()
+    except asyncio.CancelledError:
+        transaction.cancel()
+        raise
+    except BaseException:
+        with suppress(Exception):  # the first error tells more than a rollback that fails after it
+            await transaction.rollback()
+        raise
 
 
 def _check_version(url: str, version: int, migrate: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from neo4j import AsyncTransaction
 
+from retrograph.facts import UNKNOWN_TIME
 from retrograph.graph.model import (
     Mark,
     SharedChanges,
@@ -34,16 +35,24 @@ class Neo4jTransaction:
 
     def __init__(self, transaction: AsyncTransaction) -> None:
         self._transaction = transaction
+        self._product_nodes: dict[str, int] = {}
 
     async def _rows(self, statement: str, **parameters: Any) -> list[Any]:
-        return await listed(await self._transaction.run(cast("Any", statement), parameters))
+        return await listed(await self._transaction.run(cast("Any", statement), _terse(parameters)))
 
     async def _write(self, statement: str, rows: Sequence[Any], **parameters: Any) -> int:
         """Runs a statement over rows, if there are any; returns how many relationships it created."""
         if not rows:
             return 0
-        result = await self._transaction.run(cast("Any", statement), {"rows": rows, **parameters})
+        result = await self._transaction.run(cast("Any", statement), _terse({"rows": rows, **parameters}))
         return (await result.consume()).counters.relationships_created
+
+    async def _change(self, statement: str, rows: Sequence[Any]) -> int:
+        """Runs a statement that changes edges over rows, if there are any; returns how many edges it found."""
+        if not rows:
+            return 0
+        result = await self._transaction.run(cast("Any", statement), _terse({"rows": rows}))
+        return sum([record[0] async for record in result])
 
     async def lock_shared(self, keys: SharedKeys) -> StoredShared:
         await self._write(cypher.LOCK_CATEGORIES, keys.categories)
@@ -116,11 +125,13 @@ class Neo4jTransaction:
         if touched:
             await self._read_touched(touched, stored)
         unknown = [product_id for product_id in products if product_id not in categories]
-        if unknown:
-            categories.update(
-                (found[0], found[1]) for found in await self._rows(cypher.READ_PRODUCT_CATEGORIES, keys=unknown)
-            )
+        await self._read_products(unknown, categories)
         return StoredBatch(users=stored, product_categories=categories)
+
+    async def _read_products(self, keys: Sequence[str], categories: dict[str, str | None]) -> None:
+        for key, category_id, node in await self._rows(cypher.READ_PRODUCT_CATEGORIES, keys=keys) if keys else ():
+            categories[key] = category_id
+            self._product_nodes[key] = node
 
     async def _read_whole(
         self, user_ids: list[str], stored: dict[str, StoredUser], categories: dict[str, str | None]
@@ -160,18 +171,28 @@ class Neo4jTransaction:
         await self._write(cypher.DELETE_PURCHASES, grouped(lambda change: change.purchases_removed))
         await self._write(cypher.DELETE_VISITS, grouped(lambda change: change.visits_removed))
         await self._write(cypher.DELETE_COUNTS, grouped(lambda change: change.counts_removed))
-        await self._write(
+        matched = await self._change(
             cypher.UPDATE_PURCHASES, grouped(lambda change: [*map(row.purchase_columns, change.purchases_updated)])
         )
-        await self._write(cypher.UPDATE_VISITS, grouped(lambda change: [*map(list, change.visits_updated)]))
-        await self._write(cypher.UPDATE_COUNTS, grouped(lambda change: [*map(list, change.counts_updated)]))
-        matched = await self._write(
-            cypher.CREATE_PURCHASES, grouped(lambda change: [*map(row.purchase_columns, change.purchases_created)])
-        )
+        matched += await self._change(cypher.UPDATE_VISITS, grouped(lambda change: [*map(list, change.visits_updated)]))
+        matched += await self._change(cypher.UPDATE_COUNTS, grouped(lambda change: [*map(list, change.counts_updated)]))
+        matched += await self._write(cypher.CREATE_PURCHASES, await self._created_purchases(changes))
         matched += await self._write(cypher.CREATE_VISITS, grouped(lambda change: [*map(list, change.visits_created)]))
         matched += await self._write(cypher.CREATE_COUNTS, grouped(lambda change: [*map(list, change.counts_created)]))
         await self._write(cypher.SET_ENDS, grouped(_unknown_ends))
         return matched
+
+    async def _created_purchases(self, changes: Sequence[UserChanges]) -> list[Any]:
+        """Rows of `CREATE_PURCHASES`. An edge that heals parallel ones leads to a product that was not looked up."""
+        created = [(change.user_id, change.purchases_created) for change in changes if change.purchases_created]
+        nodes = self._product_nodes
+        await self._read_products(
+            [new.product_id for _, rows in created for new in rows if new.product_id not in nodes], {}
+        )
+        return [
+            [user_id, [row.created_columns(nodes[new.product_id], new) for new in rows if new.product_id in nodes]]
+            for user_id, rows in created
+        ]
 
     async def products_of(self, category_id: str, after: str, limit: int) -> list[str]:
         return await self._rows(cypher.PRODUCTS_OF, category=category_id, after=after, limit=limit)
@@ -182,6 +203,18 @@ class Neo4jTransaction:
             await self._write(statement, rows)
 
 
+class _Rows(list[Any]):
+    """Parameters that say little of themselves: the driver makes text of all parameters for its log, kept or not, which
+    takes as long as packing them, and ids of people are nothing for a log."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows>"
+
+
+def _terse(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: _Rows(value) if isinstance(value, list) else value for name, value in parameters.items()}
+
+
 def _visits(edges: Sequence[Any]) -> dict[str, tuple[StoredVisit, ...]]:
     visits: dict[str, tuple[StoredVisit, ...]] = {}
     for edge in edges:
@@ -190,5 +223,5 @@ def _visits(edges: Sequence[Any]) -> dict[str, tuple[StoredVisit, ...]]:
 
 
 def _unknown_ends(change: UserChanges) -> list[Any]:
-    rows = (row.ends(new) for new in (*change.purchases_created, *change.purchases_updated))
-    return [found for found in rows if found is not None]
+    written = (change.purchases_created, change.purchases_updated)
+    return [row.ends(new) for rows in written for new in rows if new.timestamps[-1] == UNKNOWN_TIME]
