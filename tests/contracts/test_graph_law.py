@@ -9,7 +9,7 @@ from retrograph.graph.digest import digest
 from retrograph.graph.merge import merge_user
 from retrograph.graph.model import SharedKeys, Wanted
 from retrograph.graph.records import UserRecord
-from retrograph.graph.recount import recount_until_clear, run_pass
+from retrograph.graph.recount import LEASE_SECONDS, recount_until_clear, run_pass
 from retrograph.graph.store import GraphStore
 from retrograph.graph.writer import GraphWriter, write_users
 from tests.contracts.graphs import (
@@ -167,15 +167,15 @@ async def test_a_mark_that_was_renewed_stays(graph: GraphStore) -> None:
 
 
 async def test_one_pass_at_a_time(graph: GraphStore) -> None:
-    assert await graph.take_recount_lease("one", 60)
-    assert await graph.take_recount_lease("one", 60)
-    assert not await graph.take_recount_lease("other", 60)
+    assert await graph.take_recount_lease("one", LEASE_SECONDS)
+    assert await graph.take_recount_lease("one", LEASE_SECONDS)
+    assert not await graph.take_recount_lease("other", LEASE_SECONDS)
     assert await run_pass(graph, CLOCK) is None
     await graph.release_recount_lease("other")
-    assert not await graph.take_recount_lease("other", 60)
+    assert not await graph.take_recount_lease("other", LEASE_SECONDS)
     await graph.release_recount_lease("one")
     assert await graph.take_recount_lease("other", 0)
-    assert await graph.take_recount_lease("one", 60)
+    assert await graph.take_recount_lease("one", LEASE_SECONDS)
 
 
 async def test_a_hierarchy_that_changes_reaches_the_products(graph: GraphStore) -> None:

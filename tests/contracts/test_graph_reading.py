@@ -101,6 +101,9 @@ async def test_scans_go_page_by_page(graph: GraphStore) -> None:
     pages = [page async for page in graph.purchasers(["apple", "bread"], 10)]
     assert sorted(user_id for page in pages for user_id in page) == sorted(ids)
     assert max(map(len, pages)) <= 10
+    walked = [user_id for page in pages for user_id in page]
+    rest = [page async for page in graph.purchasers(["apple", "bread"], 10, walked[11])]
+    assert [user_id for page in rest for user_id in page] == walked[12:]
 
 
 async def test_stats_count_everything(graph: GraphStore) -> None:

@@ -6,6 +6,7 @@ from retrograph.errors import WriteFailed
 from retrograph.facts import UNKNOWN_TIME, Facts, UserFacts
 from retrograph.graph.digest import digest
 from retrograph.graph.records import UserRecord
+from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.store import GraphStore
 from retrograph.graph.writer import GraphWriter, write_users
 from tests.contracts.graphs import (
@@ -120,6 +121,27 @@ async def test_a_user_who_counts_in_a_category_that_was_taken_away_is_loaded(gra
     await another_writer(graph, cypher="RETURN 1", sql="DELETE FROM graph_shops_in WHERE user_id > ''")
     await join_all(graph, [full_load("ann")])
     assert await counts(graph, "ann") == {"fruit": 1}
+
+
+async def test_a_user_who_counts_in_a_category_that_was_taken_away_is_recounted(graph: GraphStore) -> None:
+    await join_all(graph, [purchase("ann", "r1", 1, "apple"), category_of("apple", "fruit")])
+    await another_writer(
+        graph, cypher="MATCH (n:Category) DETACH DELETE n", sql="DELETE FROM graph_category WHERE category_id > ''"
+    )
+    await recount_until_clear(graph, CLOCK)
+    assert await counts(graph, "ann") == {"fruit": 1}
+
+
+async def test_an_edge_to_a_product_that_no_fact_tells_of_makes_it(graph: GraphStore) -> None:
+    """As in a copy of a graph whose product another writer has taken away."""
+    facts = Facts(
+        user=UserFacts(user_id="ann", purchases={"apple": {"r1": on_day(1)}}, visits={"Shop": frozenset("r")})
+    )
+    await join_all(graph, [facts])
+    held = await user(graph, "ann")
+    assert [edge.product_id for edge in held.purchases] == ["apple"]
+    assert [edge.retailer for edge in held.visits] == ["Shop"]
+    assert (await graph.stats()).nodes == {"User": 1, "Product": 1, "Category": 0, "Retailer": 1}
 
 
 async def test_a_renewed_mark_of_a_category_stays(graph: GraphStore) -> None:

@@ -115,19 +115,21 @@ class SimulatedGraph:
             pause = min(2 * pause, 2.0)
             begun &= set(await self._ask("settle", lambda _: self._server.under_way()))
 
-    async def purchasers(self, product_ids: Sequence[str], limit: int) -> AsyncGenerator[list[str], None]:
-        wanted, seen = frozenset(product_ids), set[str]()
+    async def purchasers(
+        self, product_ids: Sequence[str], limit: int, after: str = ""
+    ) -> AsyncGenerator[list[str], None]:
+        wanted = frozenset(product_ids)
 
         def page(state: State) -> list[str]:
-            found = [
+            found = sorted(
                 user_id
                 for user_id, user in state.users.items()
-                if user_id not in seen and any(edge.product_id in wanted for edge in user.purchases)
-            ]
+                if user_id > after and any(edge.product_id in wanted for edge in user.purchases)
+            )
             return found[: min(limit, PURCHASERS_PER_PAGE)]
 
         while found := await self._ask("purchasers", page):
-            seen.update(found)
+            after = found[-1]
             yield found
 
     async def take_recount_lease(self, holder: str, seconds: float) -> bool:

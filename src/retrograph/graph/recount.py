@@ -18,11 +18,15 @@ from typing import Final
 
 from retrograph.clock import Clock, to_millis
 from retrograph.errors import RetrographError
+from retrograph.facts import SharedFacts
+from retrograph.graph import position
 from retrograph.graph.merge import recount
 from retrograph.graph.model import Mark, ProductChange, SharedChanges, SharedKeys, StoredShared, Wanted
+from retrograph.graph.position import USERS_BETWEEN_NOTES, Position
 from retrograph.graph.retry import repeated
-from retrograph.graph.shared import category_of, path_of
-from retrograph.graph.store import GraphStore
+from retrograph.graph.shared import Knowledge, category_of, join_shared, path_of
+from retrograph.graph.store import GraphStore, StaleKnowledge
+from retrograph.graph.writer import upsert_shared, write_changes
 
 LEASE_SECONDS: Final = 15.0
 RENEWAL_SECONDS: Final = 5.0
@@ -136,11 +140,20 @@ class _Pass:
         return rewritten
 
     async def _products(self, marks: Sequence[Mark]) -> int:
-        users = 0
-        for start in range(0, len(marks), MARKS_AT_A_TIME):
-            some = marks[start : start + MARKS_AT_A_TIME]
-            users += await self._recount_purchasers([mark.key for mark in some])
-            await self._clear(some)
+        """Goes on with the products whose purchasers an earlier pass has begun to walk, then begins with the others."""
+        last = await position.noted(self.graph)
+        begun = last.begun(marks)
+        users = await self._product_marks(begun, last.after) if begun else 0
+        others = [mark for mark in marks if mark not in set(begun)]
+        for start in range(0, len(others), MARKS_AT_A_TIME):
+            users += await self._product_marks(others[start : start + MARKS_AT_A_TIME], "")
+        return users
+
+    async def _product_marks(self, marks: Sequence[Mark], after: str) -> int:
+        users = await self._recount_purchasers(marks, after)
+        await self._clear(marks)
+        if after or users >= USERS_BETWEEN_NOTES:
+            await repeated(self.graph, self.clock, partial(position.forget, self.graph))
         return users
 
     async def _rewrite_products(self, category_id: str) -> int:
@@ -165,23 +178,32 @@ class _Pass:
                 await transaction.write_shared(changes)
         return page
 
-    async def _recount_purchasers(self, product_ids: Sequence[str]) -> int:
-        users = 0
-        async with aclosing(self.graph.purchasers(product_ids, USERS_AT_A_TIME)) as pages:
+    async def _recount_purchasers(self, marks: Sequence[Mark], after: str) -> int:
+        users, noted_at = 0, 0
+        products = [mark.key for mark in marks]
+        async with aclosing(self.graph.purchasers(products, USERS_AT_A_TIME, after)) as pages:
             async for page in pages:
                 self.lease.check()
-                await repeated(self.graph, self.clock, partial(self._recount_page, sorted(page)))
+                await repeated(self.graph, self.clock, partial(self._recount_page, sorted(page), []))
                 users += len(page)
+                if users - noted_at >= USERS_BETWEEN_NOTES:
+                    here = Position.of(marks, page[-1])
+                    await repeated(self.graph, self.clock, partial(position.note, self.graph, here))
+                    noted_at = users
         return users
 
-    async def _recount_page(self, user_ids: Sequence[str]) -> None:
+    async def _recount_page(self, user_ids: Sequence[str], missing: list[SharedFacts]) -> None:
+        """`missing` gathers categories that somebody has taken away, which are made again by the next try."""
+        await upsert_shared(self.graph, Knowledge(), join_shared(missing), self.clock)
         async with self.graph.transaction() as transaction:
             await transaction.lock_users(user_ids)
             batch = await transaction.read_users([Wanted(user_id=user_id, whole=True) for user_id in user_ids], [])
             changes = [recount(batch.users[user_id], user_id, batch.product_categories) for user_id in user_ids]
-            changes = [change for change in changes if not change.empty]
-            if changes:
-                await transaction.write_users(changes, to_millis(self.clock.now()))
+            try:
+                await write_changes(transaction, changes, to_millis(self.clock.now()))
+            except StaleKnowledge as error:
+                missing.append(error.missing)
+                raise
 
     async def _clear(self, marks: Sequence[Mark]) -> None:
         self.lease.check()

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from retrograph.errors import DependencyDown, RetrographError
+from retrograph.facts import SharedFacts
 from retrograph.graph.model import (
     GraphIdentity,
     Mark,
@@ -48,12 +49,12 @@ class GraphDataError(RetrographError):
 class StaleKnowledge(RetrographError):
     """A shared node that was known to exist does not: forget what is known, upsert it, repeat.
 
-    `categories`: those that new counts lead to, any of which may be the one.
+    `missing`: the nodes any of which may be the one, as facts that say nothing more of them.
     """
 
-    def __init__(self, message: str, categories: frozenset[str] = frozenset()) -> None:
+    def __init__(self, message: str, missing: SharedFacts) -> None:
         super().__init__(message)
-        self.categories = categories
+        self.missing = missing
 
 
 class GraphTransaction(Protocol):
@@ -135,8 +136,9 @@ class GraphStore(Protocol):
         """Waits until no write transaction that began before this call remains."""
         ...
 
-    def purchasers(self, product_ids: Sequence[str], limit: int) -> AsyncGenerator[list[str], None]:
-        """Streams the users who have an edge to any of these products, each once, in pages of at most `limit`."""
+    def purchasers(self, product_ids: Sequence[str], limit: int, after: str = "") -> AsyncGenerator[list[str], None]:
+        """Streams the users after an id who have an edge to any of these products, each once, in order of id, in
+        pages of at most `limit`. No query stays open while a page is worked on."""
         ...
 
     async def take_recount_lease(self, holder: str, seconds: float) -> bool:

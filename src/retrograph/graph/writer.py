@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from retrograph.clock import Clock, iso, to_millis
-from retrograph.errors import RetrographError, WriteFailed
-from retrograph.facts import CategoryFact, Facts, SharedFacts, UserFacts
+from retrograph.errors import DependencyDown, RetrographError, WriteFailed
+from retrograph.facts import CategoryFact, Facts, ProductFact, RetailerFact, SharedFacts, UserFacts
 from retrograph.graph.merge import NeedsWhole, join_user, merge_user, wanted
 from retrograph.graph.model import StoredBatch, UserChanges
 from retrograph.graph.retry import repeated
@@ -26,6 +26,7 @@ from retrograph.graph.store import (
     GraphStore,
     GraphTransaction,
     StaleKnowledge,
+    TransientGraphError,
 )
 
 MAX_USERS: Final = 50
@@ -131,7 +132,7 @@ class GraphWriter:
         return batch
 
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
-        missing: set[str] = set()
+        missing: list[SharedFacts] = []
         try:
             await repeated(self._graph, self._clock, lambda: self._write_once(batch, missing))
         except Exception as error:
@@ -149,24 +150,28 @@ class GraphWriter:
                 if not waiting.done.done():
                     waiting.done.set_result(None)
 
-    async def _write_once(self, batch: Sequence[_Waiting], missing: set[str]) -> None:
+    async def _write_once(self, batch: Sequence[_Waiting], missing: list[SharedFacts]) -> None:
         """Each try leaves out whoever has gone or lost its permit since the last one.
 
-        `missing` gathers categories that the users' other purchases count in and that somebody has taken away: no
-        fact here names them, so nothing else would make them again.
+        `missing` gathers nodes that somebody has taken away: where no fact here tells of them, such as the categories
+        that the users' other purchases count in, nothing else would make them again.
         """
         facts = [waiting.facts for waiting in batch if waiting.wanted]
         if not facts:
             return
-        shared = [self._knowledge.news(part.shared) for part in facts]
-        if missing:
-            shared.append(SharedFacts(categories={category_id: CategoryFact() for category_id in missing}))
-        await upsert_shared(self._graph, self._knowledge, join_shared(shared), self._clock)
         try:
+            shared = [self._knowledge.news(part.shared) for part in facts]
+            await upsert_shared(self._graph, self._knowledge, join_shared([*shared, *missing]), self._clock)
             await write_users(self._graph, [part.user for part in facts], self._clock)
         except StaleKnowledge as error:
             self._knowledge.forget()
-            missing |= error.categories
+            missing.append(error.missing)
+            raise
+        except DependencyDown as error:
+            # Who was away may be back as of an earlier day, restored from a backup: without the marks and fields that
+            # are known, and with nothing missing that would tell.
+            if not isinstance(error, TransientGraphError) or error.outage:
+                self._knowledge.forget()
             raise
 
 
@@ -209,13 +214,26 @@ async def write_users(graph: GraphStore, facts: Sequence[UserFacts], clock: Cloc
     now = to_millis(clock.now())
     async with graph.transaction() as transaction:
         await transaction.lock_users([user.user_id for user in users])
-        changes = await _merged(transaction, users)
-        changes = [change for change in changes if not change.empty]
-        if changes:
-            sent = sum(change.matches for change in changes)
-            if await transaction.write_users(changes, now) < sent:
-                counted = frozenset(count.category_id for change in changes for count in change.counts_created)
-                raise StaleKnowledge("a node that users share has gone; it is made again", counted)
+        await write_changes(transaction, await _merged(transaction, users), now)
+
+
+async def write_changes(transaction: GraphTransaction, changes: Sequence[UserChanges], now: int) -> None:
+    """Writes what differs. Raises StaleKnowledge where a node that it leads to has gone, so that nothing commits."""
+    changes = [change for change in changes if not change.empty]
+    if changes and await transaction.write_users(changes, now) < sum(change.matches for change in changes):
+        raise StaleKnowledge("a node that users share has gone; it is made again", _named(changes))
+
+
+def _named(changes: Sequence[UserChanges]) -> SharedFacts:
+    """The nodes that written edges lead to."""
+    purchases = (edge for change in changes for edge in (*change.purchases_created, *change.purchases_updated))
+    visits = (edge for change in changes for edge in (*change.visits_created, *change.visits_updated))
+    counts = (edge for change in changes for edge in (*change.counts_created, *change.counts_updated))
+    return SharedFacts(
+        products={edge.product_id: ProductFact() for edge in purchases},
+        categories={edge.category_id: CategoryFact() for edge in counts},
+        retailers={edge.retailer: RetailerFact() for edge in visits},
+    )
 
 
 def _by_user(facts: Sequence[UserFacts]) -> list[UserFacts]:
@@ -228,8 +246,9 @@ def _by_user(facts: Sequence[UserFacts]) -> list[UserFacts]:
 async def _merged(transaction: GraphTransaction, users: Sequence[UserFacts]) -> list[UserChanges]:
     products = sorted({product_id for user in users for product_id in user.purchases})
     stored = await transaction.read_users([wanted(user) for user in users], products)
-    if any(product_id not in stored.product_categories for product_id in products):
-        raise StaleKnowledge("a product that was known has gone; it is made again")
+    if gone := [product_id for product_id in products if product_id not in stored.product_categories]:
+        missing = SharedFacts(products={product_id: ProductFact() for product_id in gone})
+        raise StaleKnowledge("a product that was known has gone; it is made again", missing)
     changes = []
     for user in users:
         try:

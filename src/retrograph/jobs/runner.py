@@ -181,7 +181,8 @@ class Run:
         while True:
             await self._clock.sleep(TICK_SECONDS)
             self._watch.progressed(self._ledger.progress())
-            if self._clock.monotonic() - began >= self._parameters.max_runtime_ms / 1000:
+            # The hook at the end is no walk that could go on as well in the next run: it is waited for.
+            if self._clock.monotonic() - began >= self._parameters.max_runtime_ms / 1000 and not self._ledger.finishing:
                 self.halt.pause(PauseReason.MAX_RUNTIME)
             if self._ledger.due and not self.halt.asked:
                 await self._ledger.save()

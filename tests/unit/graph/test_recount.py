@@ -1,6 +1,8 @@
 """The recount pass when the graph fails under it: an outage is an outage, not the end of the job."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,10 +10,13 @@ import pytest
 
 from retrograph.clock import SystemClock
 from retrograph.errors import DependencyDown
+from retrograph.graph import position
 from retrograph.graph.model import Mark
+from retrograph.graph.position import USERS_BETWEEN_NOTES
 from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.sqlite.store import SqliteGraph
 from retrograph.graph.store import TransientGraphError
+from retrograph.graph.writer import GraphWriter
 from tests.contracts.graphs import category_of, join_all, purchase
 
 
@@ -74,6 +79,82 @@ async def test_a_lasting_outage_is_one(graph: Failing, verb: str) -> None:
     graph.failures = {verb: 1_000}
     with pytest.raises(DependencyDown):
         await recount_until_clear(graph, Hurried())
+
+
+class Walked(SqliteGraph):
+    """A graph that notes where walks begin and how many users they visit, and that dies after some."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.walks: list[tuple[str, int]] = []
+        self.lives = 1_000_000
+
+    async def purchasers(
+        self, product_ids: Sequence[str], limit: int, after: str = ""
+    ) -> AsyncGenerator[list[str], None]:
+        self.walks.append((after, 0))
+        async for page in super().purchasers(product_ids, limit, after):
+            if self.lives <= 0:
+                raise ConnectionAbortedError
+            self.lives -= len(page)
+            yield page
+            self.walks[-1] = (after, self.walks[-1][1] + len(page))
+
+
+@pytest.fixture
+async def popular(tmp_path: Path) -> AsyncIterator[Walked]:
+    """A product that many have bought, whose category comes late."""
+    opened = Walked(tmp_path / "graph.db")
+    await opened.open()
+    async with GraphWriter(opened, SystemClock()) as writer:
+        buyers = (purchase(f"u{number:04d}", f"r{number}", 1, "apple") for number in range(BUYERS))
+        await asyncio.gather(*(writer.join(facts) for facts in buyers))
+    await join_all(opened, [category_of("apple", "fruit")])
+    yield opened
+    await opened.close()
+
+
+BUYERS = USERS_BETWEEN_NOTES + 500
+
+
+async def broken_off(graph: Walked) -> None:
+    """A pass that ends when it has walked past its first note."""
+    graph.lives = USERS_BETWEEN_NOTES + 200
+    with pytest.raises(ConnectionAbortedError):
+        await recount_until_clear(graph, SystemClock())
+    graph.lives = 1_000_000
+
+
+async def counted(graph: Walked) -> dict[str, int]:
+    users = await graph.scan_users("", BUYERS + 1)
+    return Counter(count.category_id for user in users for count in user.counts)
+
+
+async def test_a_pass_goes_on_where_the_last_one_ended(popular: Walked) -> None:
+    """Whatever ends the passes: they come to an end, however many the purchasers are."""
+    await broken_off(popular)
+    report = await recount_until_clear(popular, SystemClock())
+    last_noted = f"u{USERS_BETWEEN_NOTES - 1:04d}"
+    assert popular.walks == [("", USERS_BETWEEN_NOTES + 200), (last_noted, 500)]
+    assert report.users == 500
+    assert await counted(popular) == {"fruit": BUYERS}
+
+
+async def test_a_mark_that_was_renewed_is_walked_from_the_beginning(popular: Walked) -> None:
+    await broken_off(popular)
+    await join_all(popular, [category_of("apple", "pome", observed=1)])
+    await recount_until_clear(popular, SystemClock())
+    assert popular.walks[1:] == [("", BUYERS)]
+    assert await counted(popular) == {"pome": BUYERS}
+
+
+async def test_what_was_marked_since_is_walked_as_well(popular: Walked) -> None:
+    await broken_off(popular)
+    await join_all(popular, [purchase("u0000", "s1", 2, "bread"), category_of("bread", "bakery")])
+    await recount_until_clear(popular, SystemClock())
+    assert [after for after, _ in popular.walks[1:]] == [f"u{USERS_BETWEEN_NOTES - 1:04d}", ""]
+    assert await counted(popular) == {"fruit": BUYERS, "bakery": 1}
+    assert await popular.note(position.NOTE) is None
 
 
 class Ahead(SystemClock):

@@ -1,6 +1,7 @@
 """Group commit: what shares a transaction, what fails alone, and what begins no transaction at all."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from retrograph.clock import SystemClock
 from retrograph.errors import DependencyDown, LeaseLost, WriteFailed
 from retrograph.facts import CategoryFact, Facts, PathField, ProductFact, SharedFacts, TextField, UserFacts
+from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.shared import join_shared
 from retrograph.graph.split import split
 from retrograph.graph.sqlite.store import SqliteGraph
@@ -67,6 +69,25 @@ async def test_a_broken_transaction_is_repeated_whole(graph: Counted) -> None:
     async with GraphWriter(graph, Hurried()) as writer:
         await asyncio.gather(*(writer.join(purchase(f"u{n}", f"r{n}", 1, "apple")) for n in range(3)))
     assert (await graph.stats()).totals == {"times": 3, "frequency": 3, "purchase_count": 0}
+
+
+async def test_nothing_is_taken_for_known_after_an_outage(graph: Counted, tmp_path: Path) -> None:
+    """The graph was restored from a backup meanwhile: the product is there, and its category is not."""
+    history = [purchase("ann", "r1", 1, "apple"), category_of("apple", "fruit")]
+    async with GraphWriter(graph, Hurried()) as writer:
+        await writer.join(history[0])
+        with sqlite3.connect(tmp_path / "backup.db") as backup, sqlite3.connect(tmp_path / "graph.db") as live:
+            live.backup(backup)
+            await writer.join(history[1])
+            graph.broken = [TransientGraphError("the connection was cut", outage=True)]
+            backup.backup(live)
+            for facts in history:
+                await writer.join(facts)
+    backup.close()
+    live.close()
+    await recount_until_clear(graph, Hurried())
+    (ann,) = await graph.users(["ann"])
+    assert [tuple(count) for count in ann.counts] == [("fruit", 1)]
 
 
 async def test_an_outage_is_told_to_all_that_wait(graph: Counted) -> None:

@@ -188,15 +188,18 @@ PRODUCTS_OF: Final = """
 MATCH (n:Product) WHERE n.category_id = $category AND n.product_id > $after
 WITH n ORDER BY n.product_id LIMIT $limit RETURN collect(n.product_id)"""
 PURCHASERS: Final = """
-UNWIND $keys AS key MATCH (:Product {product_id: key})<-[:PURCHASED]-(u:User) RETURN DISTINCT u.user_id"""
+UNWIND $keys AS key MATCH (:Product {product_id: key})<-[:PURCHASED]-(u:User) WHERE u.user_id > $after
+WITH DISTINCT u.user_id AS user_id ORDER BY user_id LIMIT $limit RETURN collect(user_id)"""
 WRITES_UNDER_WAY: Final = """
 SHOW TRANSACTIONS YIELD transactionId, metaData WHERE metaData.retrograph = 'write' RETURN collect(transactionId)"""
 
-# The lease of the pass, on this server's clock. The lock is taken before anything is compared.
+# The lease of the pass, on this server's clock. The lock is taken before anything is compared. One that lasts longer
+# than it is given for is of a clock that was ahead: two passes at once are harmless, and waiting for it is not.
 TAKE_LEASE: Final = """
 MATCH (m:RetrographMeta {name: 'graph'}) SET m.name = 'graph'
 WITH m, datetime.realtime().epochMillis AS now
 WHERE m.recount_holder IS NULL OR m.recount_holder = $holder OR m.recount_until <= now
+    OR m.recount_until > now + $millis
 SET m.recount_holder = $holder, m.recount_until = now + $millis
 RETURN true"""
 RELEASE_LEASE: Final = """

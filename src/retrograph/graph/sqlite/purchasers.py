@@ -53,18 +53,17 @@ def fold(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def purchasers_of(connection: sqlite3.Connection, product_ids: Sequence[str], page: int) -> Iterator[str]:
-    """The users with an edge to any of these products, each once, in order of id; to be walked in its own thread.
+def purchasers_of(connection: sqlite3.Connection, product_ids: Sequence[str], page: int, after: str) -> Iterator[str]:
+    """The users after an id with an edge to any of these products, each once, in order; to be walked in its own thread.
 
     A product may have a million purchasers, and the walk takes as long as they all need to be recounted. So no query
     stays open meanwhile, whose view of the file would keep its log from being emptied, and only a page of each
     product is in memory.
     """
-    return (user_id for user_id, _ in groupby(merge(*(_of_one(connection, key, page) for key in product_ids))))
+    return (user_id for user_id, _ in groupby(merge(*(_of_one(connection, key, page, after) for key in product_ids))))
 
 
-def _of_one(connection: sqlite3.Connection, product_id: str, page: int) -> Iterator[str]:
-    after = ""
+def _of_one(connection: sqlite3.Connection, product_id: str, page: int, after: str) -> Iterator[str]:
     while found := rows(connection, sql.PURCHASERS, product_id, after, page):
         yield from (user_id for (user_id,) in found)
         after = found[-1][0]

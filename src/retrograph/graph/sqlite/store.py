@@ -109,11 +109,13 @@ class SqliteGraph:
     async def settle(self) -> None:
         """Nothing to wait for: a write that began before has committed before the next one could begin."""
 
-    async def purchasers(self, product_ids: Sequence[str], limit: int) -> AsyncGenerator[list[str], None]:
+    async def purchasers(
+        self, product_ids: Sequence[str], limit: int, after: str = ""
+    ) -> AsyncGenerator[list[str], None]:
         more = True
         while more:  # each piece in a transaction of its own, so that others can write between
             more = await self._folded()
-        walk = await self._reader.run(partial(purchasers_of, product_ids=product_ids, page=limit))
+        walk = await self._reader.run(partial(purchasers_of, product_ids=product_ids, page=limit, after=after))
         while page := await self._reader.run(lambda _: list(islice(walk, limit))):
             yield page
 
