@@ -84,16 +84,52 @@ def unmarked(label: str, key: str) -> Change:
     return change
 
 
+def naming(state: State, made: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Categories and products, in order of their locks, that name a category that was made just now."""
+    found = []
+    for key, category in sorted(state.categories.items()):
+        parents = (path_of(category.fact) or ())[-2:-1]
+        found += [("Category", key, parent) for parent in parents if parent in made]
+    for key, product in sorted(state.products.items()):
+        target = category_of(product.fact)
+        if target is not None and target in made:
+            found.append(("Product", key, target))
+    return found
+
+
+def linked(label: str, key: str, target: str) -> Change:
+    """An edge to a node that was made again, unless there is one."""
+
+    def change(state: State) -> None:
+        node = nodes_of(state, label).get(key)
+        edges = [] if node is None else node.in_category if label == "Product" else node.child_of
+        if node is not None and target not in edges:
+            edges.append(target)
+
+    return change
+
+
 def user_change(wanted: UserChanges, now: int, nodes: Mapping[str, frozenset[str]]) -> Change:
     return lambda state: change_user(state, wanted, now, nodes)
 
 
-def matched(change: UserChanges, nodes: Mapping[str, frozenset[str]]) -> int:
-    """How many edges are created or changed: one for each whose end is there."""
+def matched(change: UserChanges, user: User, nodes: Mapping[str, frozenset[str]]) -> int:
+    """How many relationships are written: one for each new edge whose end is there, and each one that is changed."""
     return (
-        sum(row.product_id in nodes["Product"] for row in (*change.purchases_created, *change.purchases_updated))
-        + sum(row.retailer in nodes["Retailer"] for row in (*change.visits_created, *change.visits_updated))
-        + sum(row.category_id in nodes["Category"] for row in (*change.counts_created, *change.counts_updated))
+        _updated(change, user)
+        + sum(row.product_id in nodes["Product"] for row in change.purchases_created)
+        + sum(row.retailer in nodes["Retailer"] for row in change.visits_created)
+        + sum(row.category_id in nodes["Category"] for row in change.counts_created)
+    )
+
+
+def _updated(change: UserChanges, user: User) -> int:
+    purchases, visits = {edge.product_id for edge in user.purchases}, {visit.retailer for visit in user.visits}
+    counts = {count.category_id for count in user.counts}
+    return (
+        sum(row.product_id in purchases for row in change.purchases_updated)
+        + sum(row.retailer in visits for row in change.visits_updated)
+        + sum(row.category_id in counts for row in change.counts_updated)
     )
 
 

@@ -166,6 +166,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         asyncio._set_running_loop(self)
         try:
             owner.dead = owner.frozen = False
+            self._turns.extend(owner.parked)
+            owner.parked.clear()
             self._timers.clear()
             self._left = BURIAL
             for _ in range(rounds):
@@ -199,9 +201,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._run(*self._turns.popleft())
 
     def _run(self, owner: Owner | None, handle: asyncio.Handle) -> None:
-        if handle.cancelled() or (owner is not None and owner.dead):
+        if handle.cancelled():
             return
-        if owner is not None and owner.frozen:
+        if owner is not None and (owner.frozen or owner.dead):
             owner.parked.append((owner, handle))
             return
         self._left -= 1

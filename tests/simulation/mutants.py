@@ -47,6 +47,7 @@ MUTANTS: Final = (
     Mutant(name="the products' lock", omission="shared_lock"),
     Mutant(name="what is new is learnt under its lock", omission="created_under_lock"),
     Mutant(name="only the same mark is taken off", omission="mark_compared"),
+    Mutant(name="what is made again is not new", omission="made_again"),
     _edit(
         "the mark",
         ("graph/shared.py", "mark=token if moved and not before.created else None,", "mark=None,"),

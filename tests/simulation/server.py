@@ -29,6 +29,7 @@ class Omissions:
     shared_lock: bool = False
     created_under_lock: bool = False
     mark_compared: bool = False
+    made_again: bool = False
 
 
 @dataclass(slots=True, eq=False)

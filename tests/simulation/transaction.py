@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from retrograph.facts import RetailerFact
@@ -23,8 +24,10 @@ from tests.simulation.changes import (
     category_change,
     creation,
     ids_of,
+    linked,
     matched,
     names_of,
+    naming,
     nodes_of,
     parent_of,
     product_change,
@@ -53,8 +56,6 @@ class SimulatedTransaction:
         self._process = process
         self._open: ServerTransaction | None = None
         self._cut = False
-
-    # --- its beginning and its end
 
     async def begin(self) -> None:
         """A transaction of an embedded graph waits for the one before it."""
@@ -132,15 +133,39 @@ class SimulatedTransaction:
 
         return await self._send(what, run)
 
-    # --- shared nodes
-
     async def lock_shared(self, keys: SharedKeys) -> StoredShared:
         labels = (("Category", keys.categories), ("Product", keys.products), ("Retailer", keys.retailers))
         created: set[tuple[str, str]] = set()
         for label, wanted in labels:
             if wanted:
                 await self._lock(label, wanted, created)
-        return await self._statement(f"read {names_of(keys)}", lambda: self._read_shared(keys, created))
+        stored = await self._statement(f"read {names_of(keys)}", lambda: self._read_shared(keys, created))
+        made = [key for label, key in sorted(created) if label == "Category"]
+        if not made or self._server.omissions.made_again:
+            return stored
+        named = await self._made_again(made)
+        categories = {
+            key: replace(category, created=False) if key in named else category
+            for key, category in stored.categories.items()
+        }
+        return replace(stored, categories=categories)
+
+    async def _made_again(self, made: Sequence[str]) -> frozenset[str]:
+        """Those of the categories made just now that others name: they had been taken away, and are linked again."""
+        found = await self._statement("who names what was made", lambda: naming(self._server.state, made))
+        named = frozenset(name for _, _, name in found)
+        if named:
+            await self._send(f"link {' '.join(sorted(named))} again", lambda: self._relink(made))
+        return named
+
+    async def _relink(self, made: Sequence[str]) -> None:
+        transaction = self._present
+        for label, key, _ in naming(self._server.state, made):
+            self._server.check(transaction)
+            if not self._server.omissions.shared_lock:
+                await self._server.lock(transaction, label, key)
+        self._server.check(transaction)
+        transaction.changes += [linked(*found) for found in naming(self._server.state, made)]
 
     async def _lock(self, label: str, keys: Sequence[str], created: set[tuple[str, str]]) -> None:
         """`MERGE` and `SET`, row by row: whether a node is new shows under its lock."""
@@ -225,8 +250,6 @@ class SimulatedTransaction:
 
         await self._send(f"clear marks of {' '.join(key for key, _ in wanted)}", work)
 
-    # --- users
-
     async def lock_users(self, user_ids: Sequence[str]) -> None:
         await self._lock("User", user_ids, set())
 
@@ -269,6 +292,6 @@ class SimulatedTransaction:
             for change in changes:
                 transaction.dirty.add(change.user_id)
                 transaction.changes.append(user_change(change, now, nodes))
-            return sum(matched(change, nodes) for change in changes)
+            return sum(matched(change, state.users.get(change.user_id, User()), nodes) for change in changes)
 
         return await self._statement(f"write {' '.join(change.user_id for change in changes)}", write)
