@@ -153,8 +153,7 @@ class UserFacts:
     @property
     def size(self) -> int:
         """How many facts about edges these are: what bounds a transaction."""
-        receipts = sum(len(times) for times in self.purchases.values())
-        return receipts + sum(len(seen) for seen in self.visits.values()) + len(self.retracted)
+        return sum(map(len, self.purchases.values())) + sum(map(len, self.visits.values())) + len(self.retracted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,15 @@ No count, interval or likelihood depends on the clock of the writer.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from retrograph.clock import MILLIS_PER_DAY
 from retrograph.facts import UNKNOWN_TIME, TextField
 from retrograph.graph.model import PurchaseRow
+
+# A named tuple's own constructor is Python, and half of making a row.
+_purchase_row = partial(tuple.__new__, PurchaseRow)
 
 
 def purchase_row(product_id: str, times: Mapping[str, int]) -> PurchaseRow:
@@ -16,11 +20,11 @@ def purchase_row(product_id: str, times: Mapping[str, int]) -> PurchaseRow:
     if len(times) == 1:
         ((receipt_id, at),) = times.items()
         known = at if at != UNKNOWN_TIME else None
-        return PurchaseRow(product_id, [receipt_id], [at], known, known, 0.0)
+        return _purchase_row((product_id, [receipt_id], [at], known, known, 0.0))
     ordered = sorted((at, receipt_id) for receipt_id, at in times.items())
     timestamps = [at for at, _ in ordered]
     first, last, average = derive(timestamps)
-    return PurchaseRow(product_id, [receipt_id for _, receipt_id in ordered], timestamps, first, last, average)
+    return _purchase_row((product_id, [receipt_id for _, receipt_id in ordered], timestamps, first, last, average))
 
 
 def derive(timestamps: Sequence[int]) -> tuple[int | None, int | None, float]:

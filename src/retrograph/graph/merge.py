@@ -110,14 +110,15 @@ def _merge_all_purchases(
     """Heals and joins every edge; returns the times of each product that is left."""
     result: dict[str, int] = {}
     for product_id, edges in stored.purchases.items():
-        kept = _merge_purchase(product_id, edges, facts.purchases.get(product_id, _NO_RECEIPTS), retracted, changes)
-        if kept:
+        told = facts.purchases.get(product_id, _NO_RECEIPTS)
+        if _settled(edges, told, retracted):
+            result[product_id] = 1
+        elif kept := _merge_purchase(product_id, edges, told, retracted, changes):
             result[product_id] = kept
     for product_id, times in facts.purchases.items():
-        if product_id not in stored.purchases:
-            kept = _merge_purchase(product_id, (), times, retracted, changes)
-            if kept:
-                result[product_id] = kept
+        if product_id not in stored.purchases and (joined := _without(times, retracted) if retracted else times):
+            changes.purchases_created.append(purchase_row(product_id, joined))
+            result[product_id] = len(joined)
     return result
 
 
@@ -130,6 +131,8 @@ def _merge_touched_purchases(
         edges = stored.purchases.get(product_id, ())
         if len(edges) > 1 or (edges and not _plain(edges[0])):
             raise NeedsWhole
+        if edges and _settled(edges, times, retracted):
+            continue
         before = edges[0].times if edges else 0
         after = _merge_purchase(product_id, edges, times, retracted, changes)
         if after < before:
@@ -156,8 +159,6 @@ def _merge_purchase(
         if joined:
             changes.purchases_created.append(purchase_row(product_id, joined))
         return len(joined)
-    if _settled(edges, times, retracted):
-        return 1
     held = held_receipts(edges)
     _join_times(held, times.items())
     joined = _without(held, retracted)

@@ -1,6 +1,7 @@
 """The Purchase History service: the receipts of one user in a window, page by page, newest first."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -44,6 +45,12 @@ class _Page(msgspec.Struct):
 _PAGE: Final = msgspec.json.Decoder(_Page)
 
 
+@lru_cache(maxsize=16)
+def _query(since: int, until: int) -> str:
+    """The same for all users of a load."""
+    return f"since={quote(iso(since), safe='')}&until={quote(iso(until), safe='')}&limit={PAGE_RECEIPTS}"
+
+
 class PurchaseHistory:
     """What the Purchase History service knows of a user."""
 
@@ -52,7 +59,7 @@ class PurchaseHistory:
 
     async def receipts(self, user_id: str, since: int, until: int) -> list[Receipt]:
         """All receipts in the half-open window `[since, until)` (milliseconds); none for a user it does not know."""
-        window = f"since={quote(iso(since), safe='')}&until={quote(iso(until), safe='')}&limit={PAGE_RECEIPTS}"
+        window = _query(since, until)
         path = f"/v1/users/{segment(user_id)}/purchases"
         page = await self.service.fetch(f"{path}?{window}", _PAGE)
         receipts = [] if page is None else page.purchases

@@ -5,7 +5,7 @@ read under the write lock stays true until that count changes or it writes share
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Set
 from typing import Final
 
 from retrograph.graph.model import SharedKeys
@@ -42,18 +42,19 @@ class Nodes:
         self._retailers.difference_update(keys.retailers)
         self._categories.difference_update(keys.categories)
 
-    def categories_of(self, connection: sqlite3.Connection, product_ids: Iterable[str]) -> dict[str, str | None]:
+    def categories_of(self, connection: sqlite3.Connection, product_ids: Set[str]) -> dict[str, str | None]:
         """The stored category of each of these products that is there."""
         products = self._products
-        unknown = [product_id for product_id in product_ids if product_id not in products]
+        unknown = product_ids - products.keys()
         if unknown:
-            products.update(rows(connection, sql.READ_PRODUCT_CATEGORIES, row.text(unknown)))
-        return {product_id: products[product_id] for product_id in product_ids if product_id in products}
+            products.update(rows(connection, sql.READ_PRODUCT_CATEGORIES, row.text([*unknown])))
+        return {product_id: products[product_id] for product_id in product_ids & products.keys()}
 
     def absent_products(self, connection: sqlite3.Connection, keys: list[str]) -> int:
         """How many of these are not there; a key that comes twice counts twice."""
-        known = self.categories_of(connection, keys)
-        return sum(key not in known for key in keys)
+        wanted = {*keys}
+        absent = wanted - self.categories_of(connection, wanted).keys() if wanted - self._products.keys() else ()
+        return sum(key in absent for key in keys) if absent else 0
 
     def absent_retailers(self, connection: sqlite3.Connection, keys: list[str]) -> int:
         """The same of retailers."""

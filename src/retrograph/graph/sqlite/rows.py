@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from retrograph.facts import (
+    UNKNOWN_TIME,
     CategoryFact,
     Loaded,
     PathField,
@@ -152,8 +153,12 @@ def visit_record(row: Row) -> VisitRecord:
 
 def stored_purchase(row: Row) -> StoredPurchase:
     """An edge as a join reads it; its derived columns are compared with what its lists say."""
-    receipt_ids, timestamps = strings(row[1]), integers(row[2])
-    return _stored_purchase((receipt_ids, timestamps, row[3] or 0, is_sound(receipt_ids, timestamps, row[3:8])))
+    _, ids, instants, times, first, last, average, likely = row
+    receipt_ids, timestamps = strings(ids), integers(instants)
+    # Nearly all edges hold one receipt, whose instant is both ends: that is seen without asking.
+    plain = times == 1 == len(receipt_ids) and timestamps == [first] and first == last and average == likely == 0.0
+    sound = (plain and first != UNKNOWN_TIME) or is_sound(receipt_ids, timestamps, (times, first, last, average, likely))
+    return _stored_purchase((receipt_ids, timestamps, times or 0, sound))
 
 
 def user_properties(row: Row) -> StoredUser:
