@@ -5,7 +5,8 @@ index than real ones.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from retrograph.cli.session import spare_the_interpreter
 from retrograph.clock import SystemClock
 from retrograph.facts import (
     CategoryFact,
@@ -33,6 +35,7 @@ from retrograph.sandbox import SAMPLE
 AT_ONCE = 200
 """Users that wait for a transaction at the same time."""
 
+COMMON = "the product that everybody buys"
 LOADED = Loaded(at=1_514_851_200_000, by="scale")
 _RECEIPTS = """
 SELECT user_id, CAST(product_id AS VARCHAR), CAST(receipt_id AS VARCHAR), retailer, epoch_ms(purchased_at)
@@ -129,13 +132,38 @@ async def join(graph: GraphStore, users: Iterator[UserFacts], shared: SharedFact
     return count
 
 
-async def embedded(file: Path, purchases: int, told: Callable[[str], None] = lambda _: None) -> None:
-    """A graph of so many purchases in a file, through the join."""
-    del told
+def purchasers(count: int) -> Iterator[UserFacts]:
+    """Users who have bought one thing, all the same."""
+    for number in range(count):
+        receipt_id, at = f"r-{number}", LOADED.at - number % 86_400_000
+        yield UserFacts(
+            user_id=user_id_of(number),
+            purchases={COMMON: {receipt_id: at}},
+            visits={"Store 1": frozenset([receipt_id])},
+            first_seen_at=at,
+        )
+
+
+async def main(file: Path, purchases: int, common: int) -> None:
+    """A graph of so many purchases in a file, or of so many purchasers of one product."""
     graph = SqliteGraph(file, durable=False)
     await graph.open()
     try:
-        people = Likenesses()
-        await join(graph, people.users(0, purchases), people.shared)
+        if common:
+            product = ProductFact(category_id=TextField(1, 1, "here"))
+            shared = SharedFacts(
+                products={COMMON: product},
+                categories={"here": CategoryFact()},
+                retailers={"Store 1": RetailerFact()},
+            )
+            await join(graph, purchasers(common), shared)
+        else:
+            people = Likenesses()
+            await join(graph, people.users(0, purchases), people.shared)
     finally:
         await graph.close()
+
+
+if __name__ == "__main__":
+    spare_the_interpreter()
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))

@@ -24,6 +24,17 @@ def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 0,
     token: Annotated[str | None, typer.Option(help="The bearer token to ask for.")] = None,
     users: Annotated[int, typer.Option(min=0, help="Invented users to add.")] = 0,
+    heavy_users: Annotated[
+        int, typer.Option(min=0, help="Users `heavy-0000001`… with very many receipts, and 288 shop orders.")
+    ] = 0,
+    heavy_receipts: Annotated[int, typer.Option(min=1, help="Receipts of each heavy user.")] = 100_000,
+    paged_users: Annotated[
+        int, typer.Option(min=0, help="Users `paged-0000001`… with several pages of receipts, and 60 shop orders.")
+    ] = 0,
+    empty_users: Annotated[int, typer.Option(min=0, help="Users `empty-0000001`… who have bought nothing.")] = 0,
+    unknown_users: Annotated[
+        int, typer.Option(min=0, help="Ids `unknown-0000001`… that are listed, and that no service knows.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="What the invented and the faults follow from.")] = 0,
     write_ids: Annotated[
         Path | None,
@@ -51,6 +62,11 @@ def sandbox(
             port=port,
             data=data or SAMPLE,
             users=users,
+            heavy_users=heavy_users,
+            heavy_receipts=heavy_receipts,
+            paged_users=paged_users,
+            empty_users=empty_users,
+            unknown_users=unknown_users,
             seed=seed,
             token=token,
             faults=_faults(faults),

@@ -157,7 +157,9 @@ def stored_purchase(row: Row) -> StoredPurchase:
     receipt_ids, timestamps = strings(ids), integers(instants)
     # Nearly all edges hold one receipt, whose instant is both ends: that is seen without asking.
     plain = times == 1 == len(receipt_ids) and timestamps == [first] and first == last and average == likely == 0.0
-    sound = (plain and first != UNKNOWN_TIME) or is_sound(receipt_ids, timestamps, (times, first, last, average, likely))
+    sound = (plain and first != UNKNOWN_TIME) or is_sound(
+        receipt_ids, timestamps, (times, first, last, average, likely)
+    )
     return _stored_purchase((receipt_ids, timestamps, times or 0, sound))
 
 
