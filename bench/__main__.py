@@ -9,12 +9,18 @@ import time
 from importlib.metadata import version
 from typing import Final
 
-from bench import embedded_rows, engine_rows, neo4j_live, neo4j_rows
+from bench import embedded_rows, engine_rows, load_rows, neo4j_live, neo4j_rows
 from bench.measure import PAIRS, Options, Row, run
 from bench.table import HEADER, keep, line
 from tests.servers.neo4j import PRESENT
 
-ROWS: Final[tuple[Row, ...]] = (*neo4j_rows.ROWS, *neo4j_live.ROWS, *embedded_rows.ROWS, *engine_rows.ROWS)
+ROWS: Final[tuple[Row, ...]] = (
+    *neo4j_rows.ROWS,
+    *neo4j_live.ROWS,
+    *embedded_rows.ROWS,
+    *engine_rows.ROWS,
+    *load_rows.ROWS,
+)
 
 
 def machine(options: Options) -> str:
