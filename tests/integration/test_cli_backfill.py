@@ -211,6 +211,7 @@ def test_failures_are_listed_and_retried(cli: CommandLine, upstream: tuple[str, 
     assert {failure["item"] for failure in listed} == {ids[3], ids[5]}
     assert all("422" in failure["message"] for failure in listed)
     assert ids[3] in faulty.run("jobs", "failures", "faulty").out
+    assert "more than these 1:" in faulty.run("jobs", "failures", "faulty", "--limit", "1").err
 
     retried = faulty.run("jobs", "retry", "faulty", "--json")
     assert retried.code == 0, retried.err

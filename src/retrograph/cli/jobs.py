@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retrograph.cli.output import print_json, print_line, print_pairs, print_table, say
+from retrograph.cli.output import print_json, print_json_list, print_line, print_pairs, print_table, say
 from retrograph.cli.session import configured, run
 
 if TYPE_CHECKING:
@@ -173,27 +173,35 @@ def failures(
     key: Key,
     error_class: Annotated[str | None, typer.Option(help="Only this class.", metavar="CLASS")] = None,
     resolved: Annotated[bool, typer.Option("--resolved", help="Those that a retry has mended instead.")] = False,
+    limit: Annotated[int, typer.Option(help="How many at most; --json prints all.", min=1, max=10_000)] = 1_000,
     as_json: AsJson = False,
 ) -> None:
     """List the users that failed, with the reasons."""
-    run(_failures(configured(), key, error_class, resolved, as_json))
+    run(_failures(configured(), key, {"error_class": error_class, "resolved": resolved}, limit, as_json))
 
 
-async def _failures(settings: "Settings", key: str, error_class: str | None, resolved: bool, as_json: bool) -> None:
+async def _failures(settings: "Settings", key: str, query: dict[str, Any], limit: int, as_json: bool) -> None:
     from retrograph.cli.job_rendering import failure_document
     from retrograph.jobs.queries import FailureQuery
     from retrograph.wiring.service import open_service
 
-    query = FailureQuery(error_class=error_class, resolved=resolved)
     async with open_service(settings) as service:
-        found = [failure_document(failure) async for failure in service.failures(key, query)]
-    if as_json:
-        print_json(found)
-    elif found:
-        rows = ((row["item"], row["attempts"], row["error_class"], row["last_at"], row["message"]) for row in found)
-        print_table(("user", "attempts", "class", "last (UTC)", "message"), rows, right=("attempts",))
-    else:
+        found = (failure_document(failure) async for failure in service.failures(key, FailureQuery(**query)))
+        if as_json:
+            await print_json_list(found)
+            return
+        shown: list[dict[str, Any]] = []
+        async for failure in found:
+            shown.append(failure)
+            if len(shown) > limit:
+                break
+    if not shown:
         say("there are none")
+        return
+    rows = ((row["item"], row["attempts"], row["error_class"], row["last_at"], row["message"]) for row in shown[:limit])
+    print_table(("user", "attempts", "class", "last (UTC)", "message"), rows, right=("attempts",))
+    if len(shown) > limit:
+        say(f"there are more than these {limit:,}: --json prints all, --error-class some")
 
 
 @app.command()

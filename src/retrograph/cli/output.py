@@ -5,7 +5,8 @@ Where the log is JSON, messages are lines of it as well, so that whatever collec
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ def _message(level: str, message: str) -> None:
 def print_json(document: object) -> None:
     """The one JSON document of a command that was asked for `--json`."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+async def print_json_list(documents: AsyncIterable[object]) -> None:
+    """One JSON list, written as it comes: it may be longer than memory is large."""
+    opened = False
+    async for document in documents:
+        text = json.dumps(document, ensure_ascii=False, indent=2)
+        sys.stdout.write((",\n" if opened else "[\n") + indent(text, "  "))
+        opened = True
+    sys.stdout.write("\n]\n" if opened else "[]\n")
 
 
 def print_line(text: str) -> None:
