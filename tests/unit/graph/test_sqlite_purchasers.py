@@ -53,7 +53,7 @@ def test_each_purchaser_of_several_products_comes_once_and_in_order(connection: 
     buys(connection, "zoe", "bread")
     fold_all(connection)
 
-    walked = list(purchasers.purchasers_of(connection, ["bread", "apple", "nothing"], page=7))
+    walked = list(purchasers.purchasers_of(connection, ["bread", "apple", "nothing"], page=7, after=""))
 
     assert walked == [*(f"u{number:02d}" for number in range(50)), "zoe"]
 
@@ -66,7 +66,7 @@ def test_an_edge_that_has_gone_leads_to_nobody_and_one_made_again_does(connectio
     buys(connection, "bob", "apple")
     fold_all(connection)
 
-    assert list(purchasers.purchasers_of(connection, ["apple"], page=1)) == ["bob"]
+    assert list(purchasers.purchasers_of(connection, ["apple"], page=1, after="")) == ["bob"]
 
 
 def test_notes_are_folded_in_pieces_and_none_is_lost(
@@ -82,7 +82,7 @@ def test_notes_are_folded_in_pieces_and_none_is_lost(
 
     assert pieces > 5
     assert connection.execute("SELECT count(*) FROM graph_new_purchases").fetchone() == (0,)
-    walked = list(purchasers.purchasers_of(connection, ["bread"], page=2))
+    walked = list(purchasers.purchasers_of(connection, ["bread"], page=2, after=""))
     assert walked == ["late", *(f"u{number}" for number in range(9))]
 
 
@@ -90,7 +90,7 @@ def test_a_walk_holds_nothing_open_that_others_wait_for(connection: sqlite3.Conn
     for number in range(30):
         buys(connection, f"u{number:02d}", "apple")
     fold_all(connection)
-    walk = purchasers.purchasers_of(connection, ["apple"], page=10)
+    walk = purchasers.purchasers_of(connection, ["apple"], page=10, after="")
     assert len(list(islice(walk, 15))) == 15
 
     with sqlite3.connect(file, isolation_level=None) as other:
