@@ -44,7 +44,7 @@ def spare_the_interpreter() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 10, 10)
     sys.setswitchinterval(0.001)
 
 
