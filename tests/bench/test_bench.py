@@ -2,11 +2,13 @@
 
 import pytest
 
-from bench import neo4j_rows
+from bench import embedded_rows, engine_rows, load_rows, neo4j_rows
 from bench.measure import Goal, Lap, Options, Result, Row, run
 from bench.table import HEADER, line, merged
 
 NEO4J = {row.name: row for row in neo4j_rows.ROWS}
+
+EMBEDDED = {row.name: row for row in (*embedded_rows.ROWS, *engine_rows.ROWS, *load_rows.ROWS)}
 
 
 def silent(text: str) -> None:
@@ -21,6 +23,14 @@ async def test_a_row_measures_both_sides_and_both_leave_the_right_graph(name: st
     assert [lap.amount for lap in result.ours] == [lap.amount for lap in result.reference]
     assert result.ours[0].counts["retried"] == 0
     assert result.ours[0].amount > 1_000
+
+
+@pytest.mark.parametrize("name", ["sqlite-first", "sqlite-again", "job-overhead", "load-cpu"])
+async def test_a_row_of_the_embedded_side_measures_both_sides(name: str) -> None:
+    result = await run(EMBEDDED[name], Options(pairs=1, tiny=True), silent)
+
+    assert [lap.amount for lap in result.ours] == [lap.amount for lap in result.reference]
+    assert result.ours[0].amount >= 30
 
 
 def test_a_new_line_takes_the_place_of_the_rows_former_one_and_leaves_the_others() -> None:
