@@ -22,6 +22,10 @@ TROUBLES: Final[Sequence[tuple[Trouble, int]]] = (
 )
 
 
+GRAPH_STEPS: Final = ("graph.commit", "graph.lock", "graph.write", "graph.clear marks", "graph.lease", "graph.begin")
+STORE_STEPS: Final = ("store.checkpoint", "store.renew", "store.claim", "store.end", "store.seal")
+
+
 def law_plan(seed: int) -> Plan:
     """A world in which facts are joined by several processes, and nothing is known of jobs."""
     random = Random(f"law:{seed}")
@@ -39,7 +43,7 @@ def law_plan(seed: int) -> Plan:
     return Plan(
         seed=seed,
         actors=actors,
-        faults=faults(random, [actor.name for actor in actors if actor.role != "vandal"], steps=60),
+        faults=faults(random, [actor.name for actor in actors if actor.role != "vandal"], steps=60, sorts=GRAPH_STEPS),
         outages=_outages(random, "graph"),
         history=[histories.history(user) for user in histories.users],
         before=before,
@@ -118,14 +122,16 @@ def _vandals(random: Random) -> list[Actor]:
     return [Actor(name="vandal", role="vandal", deeds=deeds)]
 
 
-def faults(random: Random, actors: Sequence[str], *, steps: int) -> list[Fault]:
-    """A few troubles, each at some step of some actor."""
+def faults(random: Random, actors: Sequence[str], *, steps: int, sorts: Sequence[str]) -> list[Fault]:
+    """A few troubles, each at some step of some actor, or at one of those steps on which most depends."""
     kinds, weights = zip(*TROUBLES, strict=True)
     found = {}
     for _ in range(random.choice((0, 1, 2, 3, 4, 6))):
         what = random.choices(kinds, weights)[0]
-        actor, step = random.choice(actors), 1 + int(random.random() ** 1.5 * steps)
-        found[actor, step] = Fault(actor=actor, step=step, what=what, seconds=_how_long(random, what))
+        actor, step, of = random.choice(actors), 1 + int(random.random() ** 1.5 * steps), ""
+        if random.random() < 0.5:
+            step, of = 1 + int(random.random() ** 1.5 * 6), random.choice(sorts)
+        found[actor, of, step] = Fault(actor=actor, step=step, what=what, of=of, seconds=_how_long(random, what))
     return list(found.values())
 
 
@@ -163,7 +169,7 @@ def jobs_plan(seed: int) -> Plan:
     return Plan(
         seed=seed,
         actors=actors,
-        faults=faults(random, troubled, steps=120),
+        faults=faults(random, troubled, steps=120, sorts=(*GRAPH_STEPS, *STORE_STEPS, *STORE_STEPS)),
         outages=_outages(random, "graph", "store"),
         history=[histories.history(user) for user in histories.users],
         errands=errands,

@@ -42,6 +42,21 @@ def _edit(name: str, *edits: tuple[str, str, str]) -> Mutant:
     return Mutant(name=name, edits=tuple(Edit(file=file, old=old, new=new) for file, old, new in edits))
 
 
+_COUNTED_BY_DIFFERENCE: Final = """\
+        counts = counts_of(times, categories)
+        if facts.loaded is None:
+            before = {key: sum(len(edge.receipt_ids) for edge in edges) for key, edges in stored.purchases.items()}
+            counts = {key: sum(held) for key, held in stored.counts.items()}
+            for key in {**before, **times}:
+                category = categories[key]
+                if category is not None:
+                    counts[category] = counts.get(category, 0) + times.get(key, 0) - before.get(key, 0)
+            counts = {key: count for key, count in counts.items() if count > 0}
+        _merge_counts(stored.counts, counts, changes)
+    else:
+"""
+"""A join that takes an edge away, and changes the counts by what the edge had."""
+
 MUTANTS: Final = (
     Mutant(name="the users' lock", omission="users_lock"),
     Mutant(name="the products' lock", omission="shared_lock"),
@@ -62,6 +77,26 @@ MUTANTS: Final = (
             "        await self.graph.settle()\n        marks = await self.graph.marks()\n        if not marks:\n"
             "            return RecountReport()\n",
         ),
+    ),
+    _edit(
+        "an edge that goes leads to its user",
+        (
+            "graph/merge.py",
+            "        _merge_counts(stored.counts, counts_of(times, categories), changes)\n    else:\n",
+            _COUNTED_BY_DIFFERENCE,
+        ),
+    ),
+    _edit(
+        "knowledge grows after the commit",
+        (
+            "graph/writer.py",
+            "            await transaction.write_shared(changes)\n    knowledge.learn(stored, news)\n",
+            "            await transaction.write_shared(changes)\n        knowledge.learn(stored, news)\n",
+        ),
+    ),
+    _edit(
+        "every mention is a node",
+        ("graph/shared.py", "    if not missing:\n        return facts\n", "    return facts\n"),
     ),
     _edit(
         "the pairing rule of healing",

@@ -31,15 +31,17 @@ server does it later; the server chooses it to end a deadlock; it takes long."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One trouble, at the so many-th step of an actor."""
+    """One trouble, at the so many-th step of an actor, or of its steps of one sort (`of`, a part of their names)."""
 
     actor: str
     step: int
     what: Trouble
+    of: str = ""
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.what} of {self.actor} at its step {self.step}, {self.seconds:.3f} s"
+        sort = f" '{self.of}'" if self.of else ""
+        return f"{self.what} of {self.actor} at its step{sort} {self.step}, {self.seconds:.3f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """A process of the simulated world: its clocks, its steps towards the servers, and what goes wrong with them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
@@ -36,12 +37,15 @@ class Script:
         self.pace = actor.pace
         self.skew = actor.skew
         self.steps = 0
-        self._faults = {fault.step: fault for fault in faults}
+        self._faults = faults
+        self._seen = Counter[str]()
 
-    def next_fault(self) -> Fault | None:
+    def next_fault(self, what: str) -> Fault | None:
         """What happens to the step that begins now."""
         self.steps += 1
-        return self._faults.get(self.steps)
+        for sort in {fault.of for fault in self._faults if fault.of in what}:
+            self._seen[sort] += 1
+        return next((fault for fault in self._faults if fault.of in what and fault.step == self._seen[fault.of]), None)
 
     def delay(self) -> float:
         """How long a step takes on its way, in seconds: mostly a moment, sometimes long."""
@@ -104,7 +108,7 @@ class Process(Owner):
         """
         if self.buried:
             raise asyncio.CancelledError
-        fault = self.script.next_fault()
+        fault = self.script.next_fault(what)
         answer: asyncio.Future[T] = self.loop.create_future()
         request = _Request(self, f"{self.script.steps} {what}", work, answer, fault, broken, cut, self._witness)
         if fault is not None:
