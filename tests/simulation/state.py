@@ -1,12 +1,23 @@
 """What a simulated graph holds once committed, and how a transaction's writes become part of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from retrograph.facts import CategoryFact, Loaded, ProductFact, RetailerFact
 from retrograph.graph.derived import is_sound, likelihood
-from retrograph.graph.model import PurchaseRow, StoredPurchase, StoredUser, StoredVisit, UserChanges, VisitRow
+from retrograph.graph.model import (
+    PurchaseRow,
+    SharedKeys,
+    StoredCategory,
+    StoredProduct,
+    StoredPurchase,
+    StoredShared,
+    StoredUser,
+    StoredVisit,
+    UserChanges,
+    VisitRow,
+)
 from retrograph.graph.records import CountRecord, PurchaseRecord, UserRecord, VisitRecord
 
 
@@ -108,6 +119,20 @@ def stored_user(user: User, products: Sequence[str] | None, retailers: Sequence[
         counts=counts,
         whole=products is None,
     )
+
+
+def stored_shared(state: State, keys: SharedKeys, created: Set[tuple[str, str]]) -> StoredShared:
+    """Shared nodes as a join reads them under lock; `created` are those that the transaction has made."""
+    products, categories = {}, {}
+    for key in keys.products:
+        product = state.products.get(key, Product())
+        new = ("Product", key) in created
+        products[key] = StoredProduct(fact=product.fact, category_hierarchy=product.hierarchy, created=new)
+    for key in keys.categories:
+        category = state.categories.get(key, Category())
+        categories[key] = StoredCategory(fact=category.fact, created=("Category", key) in created)
+    retailers = {key: state.retailers.get(key, Retailer()).fact for key in keys.retailers}
+    return StoredShared(products=products, categories=categories, retailers=retailers)
 
 
 def user_record(user_id: str, user: User) -> UserRecord:

@@ -5,14 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from retrograph.facts import RetailerFact
 from retrograph.graph.model import (
     Mark,
     SharedChanges,
     SharedKeys,
     StoredBatch,
-    StoredCategory,
-    StoredProduct,
     StoredShared,
     StoredUser,
     UserChanges,
@@ -38,7 +35,7 @@ from tests.simulation.changes import (
 )
 from tests.simulation.process import DEADLOCK, Process
 from tests.simulation.server import WHOLE, GraphServer, ServerTransaction
-from tests.simulation.state import Category, Product, User, stored_user
+from tests.simulation.state import User, stored_shared, stored_user
 
 T = TypeVar("T")
 
@@ -133,13 +130,23 @@ class SimulatedTransaction:
 
         return await self._send(what, run)
 
+    async def _read(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        async def run() -> None:
+            self._server.check(self._present)
+            await work()
+            self._server.check(self._present)
+
+        await self._send(what, run)
+
     async def lock_shared(self, keys: SharedKeys) -> StoredShared:
         labels = (("Category", keys.categories), ("Product", keys.products), ("Retailer", keys.retailers))
         created: set[tuple[str, str]] = set()
         for label, wanted in labels:
             if wanted:
                 await self._lock(label, wanted, created)
-        stored = await self._statement(f"read {names_of(keys)}", lambda: self._read_shared(keys, created))
+        stored = await self._statement(
+            f"read {names_of(keys)}", lambda: stored_shared(self._server.state, keys, created)
+        )
         made = [key for label, key in sorted(created) if label == "Category"]
         if not made or self._server.omissions.made_again:
             return stored
@@ -189,22 +196,6 @@ class SimulatedTransaction:
 
     def _exists(self, label: str, key: str) -> bool:
         return (label, key) in self._present.created or key in nodes_of(self._server.state, label)
-
-    def _read_shared(self, keys: SharedKeys, created: set[tuple[str, str]]) -> StoredShared:
-        state = self._server.state
-        products, categories = {}, {}
-        for key in keys.products:
-            product = state.products.get(key, Product())
-            products[key] = StoredProduct(
-                fact=product.fact, category_hierarchy=product.hierarchy, created=("Product", key) in created
-            )
-        for key in keys.categories:
-            category = state.categories.get(key, Category())
-            categories[key] = StoredCategory(fact=category.fact, created=("Category", key) in created)
-        retailers = {
-            key: state.retailers[key].fact if key in state.retailers else RetailerFact() for key in keys.retailers
-        }
-        return StoredShared(products=products, categories=categories, retailers=retailers)
 
     async def write_shared(self, changes: SharedChanges) -> None:
         await self._statement(told(changes), lambda: self._write_shared(changes))
@@ -259,31 +250,34 @@ class SimulatedTransaction:
         whole = [user for user in users if user.whole]
         touched = [user for user in users if not user.whole]
         if whole:
-            await self._statement(f"read whole {ids_of(whole)}", lambda: self._read_whole(whole, stored, categories))
+            await self._read(f"read whole {ids_of(whole)}", lambda: self._read_whole(whole, stored, categories))
         if touched:
             await self._statement(f"read {ids_of(touched)}", lambda: self._read_touched(touched, stored))
         unknown = [key for key in products if key not in categories]
         if unknown:
-            await self._statement(f"categories of {' '.join(unknown)}", lambda: self._categories(unknown, categories))
+            await self._read(f"categories of {' '.join(unknown)}", lambda: self._categories(unknown, categories))
         return StoredBatch(users=stored, product_categories=categories)
 
-    def _read_whole(
+    async def _read_whole(
         self, users: Sequence[Wanted], stored: dict[str, StoredUser], categories: dict[str, str | None]
     ) -> None:
         for wanted in users:
             user = self._server.state.users.get(wanted.user_id, User())
             stored[wanted.user_id] = stored_user(user, None, None)
-            self._categories([edge.product_id for edge in user.purchases], categories)
+            await self._categories([edge.product_id for edge in user.purchases], categories)
 
     def _read_touched(self, users: Sequence[Wanted], stored: dict[str, StoredUser]) -> None:
         for wanted in users:
             user = self._server.state.users.get(wanted.user_id, User())
             stored[wanted.user_id] = stored_user(user, wanted.products, wanted.retailers)
 
-    def _categories(self, products: Sequence[str], categories: dict[str, str | None]) -> None:
+    async def _categories(self, products: Sequence[str], categories: dict[str, str | None]) -> None:
+        """Row by row: a statement is no snapshot, and others may commit while it runs."""
         for key in products:
             if key in self._server.state.products:
                 categories[key] = category_of(self._server.state.products[key].fact)
+            if self._server.random.random() < 0.1:
+                await asyncio.sleep(self._server.random.expovariate(500))
 
     async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
         def write() -> int:
