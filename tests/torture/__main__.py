@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def _one(
         with set_up(world, combination, servers, lease_seconds=scenario.lease_seconds) as stage:
             seen = scenario.act(stage, random.Random(f"{seed} {scenario.name} {combination.title}"))
     except Exception as error:
-        print(f"  FAILED with seed {seed}: {type(error).__name__}: {error}", flush=True)
+        print(f"  FAILED with seed {seed}: {''.join(traceback.format_exception(error))}", flush=True)
         return None
     row = report.Row.of(scenario, combination, seen)
     print(f"  {row.injected}; {row.seen}; {row.takeover} ({time.monotonic() - began:.0f} s)", flush=True)
@@ -66,7 +67,7 @@ def _started(stack: ExitStack, combinations: set[Combination], *, lts: bool) -> 
     return Servers(
         postgres=stack.enter_context(PostgresServer()) if "PostgreSQL" in used else None,
         neo4j=stack.enter_context(Neo4jServer(LTS if lts else PRESENT)) if "Neo4j" in used else None,
-        toxiproxy=stack.enter_context(ToxiproxyServer()) if "Neo4j" in used else None,
+        toxiproxy=stack.enter_context(ToxiproxyServer()) if "PostgreSQL" in used else None,
     )
 
 

@@ -118,6 +118,8 @@ class CrampedPostgres(PostgresServer):
 
     def prepare(self) -> None:
         if account := self.account():
+            for folder in (self._disk.folder, *self._disk.folder.parents[:2]):
+                folder.chmod(0o755)  # it runs as another user, who must be able to get there
             os.chown(self._disk.folder, account.user, account.group)
         super().prepare()
 

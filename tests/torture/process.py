@@ -54,7 +54,7 @@ class Load:
     def until_it_works(self) -> None:
         """Waits until it has taken the lease."""
         self.until_it_works_or_ends()
-        assert self.lives, self.told
+        assert self.lives, f"it ended with {self._process.poll()}: {self.told}"
 
     def until_it_works_or_ends(self) -> None:
         """Waits until it has taken the lease, or has given up."""

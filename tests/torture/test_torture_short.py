@@ -20,9 +20,12 @@ CASES = (
     ("compete", POSTGRES),
     ("freeze", SQLITE),
     ("postgres-restart", POSTGRES),
+    ("neo4j-restart", SERVERS),
+    ("graph-cut", SERVERS),
     ("disk-full", SQLITE),
+    ("clock", POSTGRES),
 )
-NEEDS_MOUNT = ("disk-full", "postgres-disk-full")
+NEEDS_MOUNT = ("disk-full",)
 FIXTURES = {"PostgreSQL": "postgres", "Neo4j": "neo4j_lts"}
 
 pytestmark = pytest.mark.timeout(600)
