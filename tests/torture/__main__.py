@@ -57,7 +57,7 @@ def _one(
     except Exception as error:
         print(f"  FAILED with seed {seed}: {''.join(traceback.format_exception(error))}", flush=True)
         return None
-    row = report.Row.of(scenario, combination, seen)
+    row = report.Row.of(scenario, combination, len(world.ids), seen)
     print(f"  {row.injected}; {row.seen}; {row.takeover} ({time.monotonic() - began:.0f} s)", flush=True)
     return row
 

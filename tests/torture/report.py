@@ -13,7 +13,7 @@ from tests.torture.verdict import Seen
 
 BEGIN = "<!-- What follows is written by `make torture`. -->"
 END = "<!-- Here it ends. -->"
-HEAD = ("disturbance", "job store + graph", "injected", "seen", "slowest take-over")
+HEAD = ("disturbance", "job store + graph", "users", "injected", "seen", "slowest take-over")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +22,18 @@ class Row:
 
     disturbance: str
     combination: str
+    users: str
     injected: str
     seen: str
     takeover: str
 
     @classmethod
-    def of(cls, scenario: Scenario, combination: Combination, seen: Seen) -> Self:
+    def of(cls, scenario: Scenario, combination: Combination, users: int, seen: Seen) -> Self:
         slowest = max(seen.takeovers, key=lambda takeover: takeover.seconds - takeover.allowed, default=None)
         return cls(
             disturbance=scenario.title,
             combination=combination.title,
+            users=f"{users:,}",
             injected=seen.injected,
             seen=seen.seen,
             takeover="–" if slowest is None else f"{slowest.seconds:.1f} s of {slowest.allowed + 1:g} s",
@@ -39,7 +41,7 @@ class Row:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return (self.disturbance, self.combination, self.injected, self.seen, self.takeover)
+        return (self.disturbance, self.combination, self.users, self.injected, self.seen, self.takeover)
 
 
 def machine() -> str:
