@@ -157,8 +157,8 @@ class _Pass:
         return users
 
     async def _rewrite_products(self, category_id: str) -> int:
-        """Gives a category's products its present hierarchy. Whoever writes a product locks its category too, so
-        under the category's lock nothing else moves a product into it."""
+        """Gives a category's products its present hierarchy. Whoever moves a product locks the category that it moves
+        into, so under the category's lock nothing else does."""
         after, rewritten = "", 0
         while True:
             self.lease.check()
