@@ -11,7 +11,7 @@ from tests.servers.faketime import SteppedTime
 from tests.torture.kills import taken_over
 from tests.torture.process import Load, loads_of
 from tests.torture.stage import Stage
-from tests.torture.verdict import Seen, judge
+from tests.torture.verdict import Seen, judge, often
 
 HOUR = 3_600
 
@@ -41,8 +41,8 @@ def stepped(stage: Stage, chance: random.Random) -> Seen:
         takeovers = taken_over(stage, loads)
         judge(stage, loads, takeovers)
         return Seen(
-            injected=f"{steps} steps of an hour forwards and back; {stage.world.size.repeats} processes an hour ahead "
-            "killed, and replaced by one that was an hour behind",
+            injected=f"{steps} steps of an hour forwards and back; a process that was an hour ahead killed, and "
+            f"replaced by one that was an hour behind, {often(stage.world.size.repeats)}",
             seen="leases are judged by the server's clock: nobody lost one, nobody waited longer for one",
             takeovers=takeovers,
         )

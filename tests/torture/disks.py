@@ -16,7 +16,7 @@ from tests.servers.downloads import Unavailable
 from tests.servers.postgres import PostgresServer
 from tests.torture.process import Load, Loads, loads_of, until_counted
 from tests.torture.stage import Stage
-from tests.torture.verdict import Seen, judge
+from tests.torture.verdict import Seen, judge, often
 
 FULL = "is full"
 LEFT_BYTES = (0, 8_192, 65_536, 400_000)
@@ -81,7 +81,7 @@ def sqlite_full(stage: Stage, chance: random.Random) -> Seen:
             job = judge(stage, loads)
             _assert_sound(disk.folder / "retrograph.db")
             return Seen(
-                injected=f"{stage.world.size.repeats + 1} times full, with up to 400 kB left, one process killed and "
+                injected=f"full {often(stage.world.size.repeats + 1)}, with up to 400 kB left; one process killed and "
                 "one started meanwhile",
                 seen=f"the same process said so, waited and went on ({job['run']} runs); the one that was started "
                 "ended with exit code 3; both files sound",
@@ -151,6 +151,6 @@ def postgres_full(stage: Stage, chance: random.Random) -> Seen:
             assert ended.code == 0, ended.err
             judge(stage, loads)
             return Seen(
-                injected=f"{stage.world.size.repeats} times full",
-                seen=f"the server ended {crashes} times and was started again; the same process waited and went on",
+                injected=f"full {often(stage.world.size.repeats)}, when the server needed room for its log",
+                seen=f"the server crashed {often(crashes)} and was started again; the same process waited and went on",
             )

@@ -10,7 +10,7 @@ from typing import Any
 from tests.integration.story import until
 from tests.torture.process import WAITING, Load, loads_of, until_counted
 from tests.torture.stage import Stage
-from tests.torture.verdict import Seen, Takeover, judge
+from tests.torture.verdict import Seen, Takeover, judge, often
 
 
 def frozen(stage: Stage, chance: random.Random) -> Seen:
@@ -45,7 +45,8 @@ def frozen(stage: Stage, chance: random.Random) -> Seen:
         assert done.code == 0, done.err
         judge(stage, loads, tuple(takeovers))
         return Seen(
-            injected=f"{stage.world.size.repeats} holders frozen until another one worked, one that nobody replaced",
+            injected=f"a holder frozen until another one worked, {often(stage.world.size.repeats)}; one that nobody "
+            "replaced",
             seen="those that woke wrote no checkpoint and ended (exit code 4); the one alone took its job again",
             takeovers=tuple(takeovers),
         )

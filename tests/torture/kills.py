@@ -7,7 +7,7 @@ from functools import partial
 from tests.integration.story import until
 from tests.torture.process import WAITING, Load, Loads, loads_of
 from tests.torture.stage import Stage
-from tests.torture.verdict import Seen, Takeover, interruptions, judge
+from tests.torture.verdict import Seen, Takeover, interruptions, judge, often
 
 BATCHES = (1, 5, 20, 50)
 CONCURRENCIES = (1, 4, 16)
@@ -32,7 +32,7 @@ def killed(stage: Stage, chance: random.Random) -> Seen:
         died = interruptions(stage)
         assert died, "nobody was killed while holding the lease"
         return Seen(
-            injected=f"{len(loads.started) - 1} times `kill -9`",
+            injected=f"`kill -9` {often(len(loads.started) - 1)}",
             seen=f"{died} died holding the lease, {loads.said(WAITING)} waited for a dead one's; {job['run']} runs",
             takeovers=takeovers,
         )
@@ -66,7 +66,7 @@ def competing(stage: Stage, chance: random.Random) -> Seen:
         judge(stage, loads, takeovers)
         return Seen(
             injected=f"{len(loads.started)} processes for one key, two and three at a time; the holder killed "
-            f"{stage.world.size.repeats * 2 + 1} times, one that waited {killed_waiting} times",
+            f"{often(stage.world.size.repeats * 2 + 1)}, one that waited {often(killed_waiting)}",
             seen=f"one held it at a time; {refused} were refused (exit code 4)",
             takeovers=takeovers,
         )

@@ -9,7 +9,7 @@ from tests.servers.server import Server
 from tests.servers.toxiproxy import Proxy
 from tests.torture.process import Load, Loads, loads_of, until_counted
 from tests.torture.stage import Stage
-from tests.torture.verdict import Seen, judge
+from tests.torture.verdict import Seen, judge, often
 
 UNKNOWN = "whether it committed is not known"
 DELAY_MILLISECONDS = 15
@@ -28,10 +28,10 @@ def postgres_restarted(stage: Stage, chance: random.Random) -> Seen:
         _to_the_end(stage, loads, load)
         again = loads.said("trying to take it again")
         return Seen(
-            injected=f"{stage.world.size.repeats} times stopped and {2 * stage.world.size.repeats} times `kill -9`, "
+            injected=f"stopped {often(stage.world.size.repeats)}, `kill -9` {often(2 * stage.world.size.repeats)}, "
             "away for up to one and a half leases",
-            seen=f"the same process went on; {again} times its lease had run out and it took the job again; "
-            f"{refused} that only began ended with exit code 3",
+            seen=f"the same process went on; its lease had {often(again)} run out, and it took the job again; "
+            f"of those that only began, {refused} ended with exit code 3",
         )
 
 
@@ -45,8 +45,8 @@ def neo4j_restarted(stage: Stage, chance: random.Random) -> Seen:
                 _away(stage.neo4j, end, chance.uniform(0, 5))
         _to_the_end(stage, loads, load)
         return Seen(
-            injected=f"{stage.world.size.repeats} times stopped, {stage.world.size.repeats} times `kill -9`",
-            seen=f"the same process paused {loads.said('waiting until graph answers again')} times "
+            injected=f"stopped {often(stage.world.size.repeats)}, `kill -9` {often(stage.world.size.repeats)}",
+            seen=f"the same process paused {often(loads.said('waiting until graph answers again'))} "
             "(`dependency-down`) and went on by itself",
         )
 
@@ -61,9 +61,9 @@ def graph_cut(stage: Stage, chance: random.Random) -> Seen:
         unknown = loads.said(UNKNOWN)
         assert unknown, "no cut has hit a commit"
         return Seen(
-            injected=f"{stage.world.size.cuts} times every connection to the graph cut or reset",
+            injected=f"every connection to the graph cut or reset, {often(stage.world.size.cuts)}",
             seen=f"{unknown} commits of unknown outcome, each repeated whole; "
-            f"{loads.said('waiting until graph answers again')} pauses",
+            f"paused {often(loads.said('waiting until graph answers again'))}",
         )
 
 
@@ -76,7 +76,7 @@ def store_cut(stage: Stage, chance: random.Random) -> Seen:
         load = loads.start(stage.world.size.rate / 2, batch=1)
         _cut_again_and_again(through, loads, load, proxy, chance)
         return Seen(
-            injected=f"{stage.world.size.cuts} times every connection to the job store cut or reset, "
+            injected=f"every connection to the job store cut or reset, {often(stage.world.size.cuts)}; "
             "a checkpoint after each user",
             seen="no checkpoint was lost or written twice",
         )

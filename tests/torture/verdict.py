@@ -29,6 +29,11 @@ class Seen:
     takeovers: tuple[Takeover, ...] = ()
 
 
+def often(count: int) -> str:
+    """`never`, `once`, `twice`, `3 times`."""
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
 def judge(stage: Stage, loads: Loads, takeovers: tuple[Takeover, ...] = ()) -> Any:
     """Raises AssertionError unless the load came out as if nothing had happened; answers its job."""
     place, users = stage.place, len(stage.world.ids)
