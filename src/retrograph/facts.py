@@ -162,3 +162,34 @@ class Facts:
 
     user: UserFacts
     shared: SharedFacts = field(default_factory=SharedFacts)
+
+
+class Identifier(NamedTuple):
+    """What a user can be known by, as it is stored: normalised, and hashed where a key is configured."""
+
+    type: str
+    value: str
+
+
+IDENTIFIER_TYPES: Final = ("email", "phone", "device", "ip", "payment")
+
+
+class Sighting(NamedTuple):
+    """When a user was first and last seen with an identifier, and by which sources. An instant may be unknown."""
+
+    first_seen_at: int | None = None
+    last_seen_at: int | None = None
+    sources: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityFacts:
+    """What one row or event says about who a user is.
+
+    `blocked` gives those of the identifiers that can name nobody their class (`placeholder`, `private`, …).
+    """
+
+    user_id: str
+    first_seen_at: int | None = None
+    sightings: Mapping[Identifier, Sighting] = field(default_factory=dict)
+    blocked: Mapping[Identifier, str] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from retrograph.graph.store import (
     GraphTransaction,
     TransientGraphError,
 )
+from tests.simulation.identities import NoIdentities
 from tests.simulation.process import Process, ProcessClock
 from tests.simulation.server import GraphServer
 from tests.simulation.state import Category, Product, State, user_record
@@ -38,7 +39,7 @@ def _cut(message: str) -> Exception:
     return TransientGraphError(message, outage=True)
 
 
-class SimulatedGraph:
+class SimulatedGraph(NoIdentities):
     """One process's connection; see `graph.store.GraphStore`."""
 
     def __init__(self, server: GraphServer, process: Process, lanes: int = 2) -> None:

@@ -33,6 +33,7 @@ from tests.simulation.changes import (
     unmarked,
     user_change,
 )
+from tests.simulation.identities import NoIdentitySteps
 from tests.simulation.process import DEADLOCK, Process
 from tests.simulation.server import WHOLE, GraphServer, ServerTransaction
 from tests.simulation.state import User, stored_shared, stored_user
@@ -45,7 +46,7 @@ BUSY_SECONDS: Final = 5.0
 LABELS: Final = ("Product", "Category", "Retailer")
 
 
-class SimulatedTransaction:
+class SimulatedTransaction(NoIdentitySteps):
     """See `graph.store.GraphTransaction`."""
 
     def __init__(self, server: GraphServer, process: Process) -> None:

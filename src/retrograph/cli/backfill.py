@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from retrograph.cli import backfill_identity
 from retrograph.cli.session import configured, run
 from retrograph.cli.users import Chosen, read_users, resumed
 from retrograph.errors import UsageError
@@ -42,6 +43,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+app.command("identity")(backfill_identity.identity)
 
 
 @app.command()

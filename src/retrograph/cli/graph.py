@@ -1,11 +1,12 @@
 """`retrograph graph`: what a graph holds, whether two hold the same, and how one is moved."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from retrograph.cli import graph_copy
+from retrograph.cli.graph_identity import identity_of, print_identity, stats_of
 from retrograph.cli.output import print_json, print_line, print_pairs, print_table, say, warn
 from retrograph.cli.session import configured, run
 from retrograph.errors import NotFound, UsageError
@@ -25,27 +26,35 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 
 @app.command()
-def stats(as_json: AsJson = False) -> None:
-    """Count the nodes and relationships."""
-    run(_stats(configured(), as_json))
+def stats(
+    as_json: AsJson = False,
+    clusters: Annotated[
+        bool, typer.Option("--clusters/--no-clusters", help="Also count the clusters of linked users.")
+    ] = True,
+) -> None:
+    """Count the nodes and relationships; of identifiers those that are generic, and the clusters of linked users."""
+    run(_stats(configured(), as_json, clusters))
 
 
-async def _stats(settings: "Settings", as_json: bool) -> None:
+async def _stats(settings: "Settings", as_json: bool, clusters: bool) -> None:
+    from retrograph.cli.identity_rendering import identity_stats_rows
     from retrograph.cli.rendering import stats_document, stats_rows
     from retrograph.wiring.graphs import open_graph
 
     async with open_graph(settings, create=False) as graph:
         counted = await graph.stats()
+        identity = await stats_of(graph, settings.identifiers.limits, clusters=clusters)
     if as_json:
-        print_json(stats_document(counted))
+        print_json({**stats_document(counted), "identity": identity})
     else:
-        print_table(("", "name", "count"), stats_rows(counted), right=("count",))
+        rows = (*stats_rows(counted), *identity_stats_rows(identity))
+        print_table(("", "name", "count"), rows, right=("count",))
 
 
 @app.command()
 def digest(
     as_json: AsJson = False,
-    only: Annotated[str | None, typer.Option(help="Only this part of the facts: `purchases`.", metavar="PART")] = None,
+    only: Annotated[str | None, typer.Option(help="Only this part: `purchases` or `identity`.", metavar="PART")] = None,
     users: Annotated[Path | None, typer.Option(help="Only the users listed in this file.", metavar="FILE")] = None,
 ) -> None:
     """Hash the facts: graphs that hold the same have the same.
@@ -56,16 +65,18 @@ def digest(
 
 
 async def _digest(settings: "Settings", as_json: bool, only: str | None, users: Path | None) -> None:
+    from retrograph.graph.digest import Only
     from retrograph.graph.digest import digest as digest_of
     from retrograph.wiring.graphs import open_graph
     from retrograph.wiring.purchases import users_in_file
 
-    if only not in (None, "purchases"):
-        raise UsageError(f"--only is {only!r}: it can only be purchases")
+    part = next((known for known in get_args(Only) if known == only), None)
+    if part != only:
+        raise UsageError(f"--only is {only!r}: it can only be {' or '.join(get_args(Only))}")
     chosen = None if users is None else await users_in_file(str(users))
     listed = None if chosen is None else [user_id for chunk in chosen.ids.chunks() for user_id in chunk]
     async with open_graph(settings, create=False) as graph:
-        found = await digest_of(graph, only="purchases" if only else None, users=listed)
+        found = await digest_of(graph, only=part, users=listed)
     if found.recount_pending:
         warn(f"{found.recount_pending} marks await a recount: until then the digest may differ from an equal graph's")
     if as_json:
@@ -77,7 +88,7 @@ async def _digest(settings: "Settings", as_json: bool, only: str | None, users: 
 
 @app.command()
 def show(user: Annotated[str, typer.Argument(help="The user's id.", metavar="USER")], as_json: AsJson = False) -> None:
-    """Show one user: the purchases, retailers and categories."""
+    """Show one user: the purchases, retailers and categories, the identifiers, and who is linked by them."""
     run(_show(configured(), user, as_json))
 
 
@@ -96,7 +107,8 @@ async def _show(settings: "Settings", user: str, as_json: bool) -> None:
             raise NotFound(f"there is no user {user_id} in the graph at {graph.url}")
         products = await graph.names("Product", [edge.product_id for edge in found[0].purchases])
         categories = await graph.names("Category", [edge.category_id for edge in found[0].counts])
-    document = user_document(found[0], products, categories)
+        identity = await identity_of(graph, user_id, settings.identifiers.limits)
+    document = {**user_document(found[0], products, categories), "identity": identity}
     if as_json:
         print_json(document)
         return
@@ -113,6 +125,7 @@ async def _show(settings: "Settings", user: str, as_json: bool) -> None:
         ((edge["name"] or edge["category_id"], edge["purchase_count"]) for edge in document["categories"]),
         right=("purchases",),
     )
+    print_identity(identity)
 
 
 @app.command()

@@ -30,7 +30,7 @@ app = typer.Typer(
 app.add_typer(backfill.app, name="backfill")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(graph.app, name="graph")
-app.command("sandbox")(sandbox.sandbox)
+app.add_typer(sandbox.app, name="sandbox")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

@@ -72,6 +72,8 @@ token_file = "/run/secrets/categories"
 """
 
 _TITLES = {
+    "users": "The users table",
+    "identifiers": "Identifiers",
     "http": "Patience with the services",
     "neo4j": "Neo4j",
     "jobs": "Jobs",

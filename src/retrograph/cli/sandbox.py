@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retrograph.cli.output import print_line, say
+from retrograph.cli.output import print_json, print_line, say
 from retrograph.cli.session import run_until_interrupted
 from retrograph.errors import UsageError
 
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
     from retrograph.sandbox import Faults, Sandbox, SandboxOptions
 
 
+app = typer.Typer(
+    help="History services, or a users table, on this machine.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
 def sandbox(
+    context: typer.Context,
     data: Annotated[
         Path | None,
         typer.Option(help="A folder with the four Parquet files. Default: the packaged sample.", metavar="DIR"),
@@ -49,13 +59,15 @@ def sandbox(
     ] = None,
     until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
-    """Serve the history services on this machine.
+    """Serve the history services on this machine; or, with `users`, make a users table.
 
     Prints the setting that points to them, and serves until Ctrl-C. The sample's purchases end on 2018-01-02: load it
     with `--as-of 2018-01-02`.
     """
     from retrograph.sandbox import SAMPLE, InvalidFaults, SandboxError, SandboxOptions
 
+    if context.invoked_subcommand is not None:
+        return
     try:
         options = SandboxOptions(
             host=host,
@@ -74,6 +86,53 @@ def sandbox(
         run_until_interrupted(_serve(options, write_ids), until_input_ends=until_input_ends)
     except (SandboxError, InvalidFaults) as error:
         raise UsageError(str(error)) from error
+
+
+@app.command("users")
+def users_table(
+    to: Annotated[str, typer.Option(help="The database, as a URL: sqlite:///FILE, postgresql://…", metavar="URL")],
+    count: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many users.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="What everything about them follows from.")] = 0,
+    write_clusters: Annotated[
+        Path | None,
+        typer.Option(help="Write each linked user and its cluster's id to a CSV file.", metavar="FILE"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Make a users table for `backfill identity`, and say who is truly linked.
+
+    Households share devices and addresses, phone numbers are recycled, offices have thousands of users behind one
+    address, some values are garbage, some users have none. Prints the settings that map the table.
+    """
+    from retrograph.sandbox import SandboxError
+    from retrograph.sandbox.users_database import SETTINGS, write_users
+
+    try:
+        truth = write_users(to, count, seed)
+    except SandboxError as error:
+        raise UsageError(str(error)) from error
+    if write_clusters is not None:
+        _write_clusters(truth.clusters, write_clusters)
+    settings = {"RETROGRAPH_USERS_URL": to, **SETTINGS}
+    found = truth.document()
+    if as_json:
+        print_json({**found, "settings": settings})
+        return
+    for name, value in settings.items():
+        print_line(f"{name}={value}")
+    say(
+        f"{found['users']:,} users, {found['without_identifiers']:,} of them without identifiers; truly "
+        f"{found['clusters']:,} clusters of {found['linked_users']:,} users, the largest of {found['largest_cluster']}"
+    )
+
+
+def _write_clusters(clusters: Mapping[str, str], file: Path) -> None:
+    try:
+        with file.open("w", encoding="utf-8") as lines:
+            lines.write("user_id,cluster\n")
+            lines.writelines(f"{user_id},{cluster}\n" for user_id, cluster in sorted(clusters.items()))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
 
 
 async def _serve(options: "SandboxOptions", write_ids: Path | None) -> None:

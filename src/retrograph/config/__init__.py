@@ -1,5 +1,6 @@
 """What an operator can set: grouped settings, and one way to read them that lists every mistake at once."""
 
+from retrograph.config.identity import IdentifierSettings, UsersSettings
 from retrograph.config.reading import ENVIRONMENT_PREFIX, TOML_FILE, load_settings
 from retrograph.config.settings import (
     Endpoint,
@@ -17,12 +18,14 @@ __all__ = [
     "TOML_FILE",
     "Endpoint",
     "HttpSettings",
+    "IdentifierSettings",
     "JobSettings",
     "LogSettings",
     "Neo4jSettings",
     "ServiceSettings",
     "Settings",
     "Url",
+    "UsersSettings",
     "load_settings",
     "redacted",
 ]

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from retrograph.config.identity import IdentifierSettings, UsersSettings
 from retrograph.config.values import CacheUrl, GraphUrl, SecretFile, ServiceUrl, StoreUrl, Url, secret_of
 from retrograph.errors import ConfigurationError
 
@@ -214,6 +215,8 @@ class Settings(BaseSettings):
     shop_orders: ServiceSettings = ServiceSettings()
     products: ServiceSettings = ServiceSettings()
     categories: ServiceSettings = ServiceSettings()
+    users: UsersSettings = UsersSettings()
+    identifiers: IdentifierSettings = IdentifierSettings()
     http: HttpSettings = HttpSettings()
     neo4j: Neo4jSettings = Neo4jSettings()
     jobs: JobSettings = JobSettings()

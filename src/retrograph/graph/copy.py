@@ -15,6 +15,8 @@ from retrograph.clock import Clock
 from retrograph.errors import WriteFailed
 from retrograph.facts import CategoryFact, Facts, ProductFact, RetailerFact, SharedFacts, UserFacts
 from retrograph.graph.digest import SHARED_LABELS, SHARED_PAGE, Digest, digest, key_of
+from retrograph.graph.identified import identified, identity_facts
+from retrograph.graph.identity_writer import IdentityWriter
 from retrograph.graph.merge import held_receipts
 from retrograph.graph.model import StoredPurchase
 from retrograph.graph.records import CategoryRecord, ProductRecord, RetailerRecord, SharedRecord, UserRecord
@@ -123,11 +125,17 @@ class _Copy:
         async with GraphWriter(self.target, self.clock) as writer:
             while page := await self.source.scan_users(after, USERS_AT_A_TIME):
                 await asyncio.gather(*(writer.join(Facts(user=user_facts(user))) for user in page))
+                await self._identities(page)
                 after = page[-1].user_id
                 await self._remember("User", after)
                 self.progress("User", len(page))
                 copied += len(page)
         return copied
+
+    async def _identities(self, page: Sequence[UserRecord]) -> None:
+        known = [identity_facts(user) for user in await identified(self.source, page) if user.identifiers]
+        if known:
+            await IdentityWriter(self.target, self.clock).join(known)
 
     async def finish(self, nodes: int, *, resumed: bool) -> CopyReport:
         # Marks that wait in the source would make it differ from what its own facts say.

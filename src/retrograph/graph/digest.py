@@ -14,10 +14,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from retrograph.facts import PathField, TextField
+from retrograph.graph.identified import identified
 from retrograph.graph.records import CategoryRecord, ProductRecord, SharedRecord, UserRecord
 from retrograph.graph.store import GraphStore
 
-Only = Literal["purchases"]
+Only = Literal["purchases", "identity"]
 PAGE: Final = 200
 SHARED_PAGE: Final = 2_000
 SHARED_LABELS: Final = ("Product", "Category", "Retailer")
@@ -28,7 +29,8 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """`facts` is the sum of `times`; `recount_pending` tells how many marks were left: then it is not at rest."""
+    """`facts` is the sum of `times`, for `only="identity"` the number of edges to identifiers; `recount_pending` tells
+    how many marks were left: then it is not at rest."""
 
     digest: str
     facts: int
@@ -39,13 +41,14 @@ async def digest(graph: GraphStore, *, only: Only | None = None, users: Iterable
     """Hashes the graph.
 
     `only="purchases"` takes the purchase facts and retractions of users who have any, without `first_seen_at` and
-    without what describes nodes: so histories with retractions can be compared. `users` takes these users alone.
+    without what describes nodes: so histories with retractions can be compared. `only="identity"` takes the users who
+    have identifiers, and nothing but those. `users` takes these users alone.
     """
     total = facts = 0
     async for user in _users(graph, users):
-        if only is None or user.purchases or user.visits or user.retracted:
+        if _counts(user, only):
             total += _hash(_user_part(user, only))
-            facts += sum(edge.times or 0 for edge in user.purchases)
+            facts += len(user.identifiers) if only == "identity" else sum(edge.times or 0 for edge in user.purchases)
     if only is None and users is None:
         async for node in shared_records(graph):
             total += _hash(_shared_part(node))
@@ -61,14 +64,14 @@ async def _users(graph: GraphStore, users: Iterable[str] | None) -> AsyncIterato
         return
     chosen = sorted(set(users))
     for start in range(0, len(chosen), PAGE):
-        for user in await graph.users(chosen[start : start + PAGE]):
+        for user in await identified(graph, await graph.users(chosen[start : start + PAGE])):
             yield user
 
 
 async def user_records(graph: GraphStore, after: str = "") -> AsyncIterator[UserRecord]:
     """Every user after an id, in order."""
     while page := await graph.scan_users(after, PAGE):
-        for user in page:
+        for user in await identified(graph, page):
             yield user
         after = page[-1].user_id
 
@@ -94,7 +97,21 @@ def _hash(part: Sequence[Any]) -> int:
     return int.from_bytes(hashlib.sha256(_encode(part)).digest(), "big")
 
 
+def _counts(user: UserRecord, only: Only | None) -> bool:
+    if only == "identity":
+        return bool(user.identifiers)
+    return only is None or bool(user.purchases or user.visits or user.retracted)
+
+
 def _user_part(user: UserRecord, only: Only | None) -> list[Any]:
+    # A source is provenance. A user without identifiers hashes as if there were none to have.
+    known_by = [sorted((edge[:5] for edge in user.identifiers), key=_in_order)] if user.identifiers else []
+    if only == "identity":
+        return ["User", user.user_id, *known_by]
+    return [*_purchase_part(user, only), *(known_by if only is None else [])]
+
+
+def _purchase_part(user: UserRecord, only: Only | None) -> list[Any]:
     return [
         "User",
         user.user_id,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from retrograph.facts import CategoryFact, Loaded, ProductFact, RetailerFact
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """The newest schema this version of Retrograph knows; see each adapter's migrations."""
 
 

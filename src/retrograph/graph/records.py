@@ -38,9 +38,23 @@ class CountRecord(NamedTuple):
     purchase_count: int | None
 
 
+class IdentifierRecord(NamedTuple):
+    """A `HAS_IDENTIFIER` edge as stored, with its identifier. `blocked` is the class that the block list gave."""
+
+    type: str
+    value: str
+    blocked: str | None
+    first_seen_at: int | None
+    last_seen_at: int | None
+    sources: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserRecord:
-    """One user as stored, with every edge; the lists come in no particular order."""
+    """One user as stored, with every edge; the lists come in no particular order.
+
+    `identifiers` are read apart: see `identified`.
+    """
 
     user_id: str
     first_seen_at: int | None
@@ -50,6 +64,7 @@ class UserRecord:
     purchases: Sequence[PurchaseRecord]
     visits: Sequence[VisitRecord]
     counts: Sequence[CountRecord]
+    identifiers: Sequence[IdentifierRecord] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

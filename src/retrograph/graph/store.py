@@ -10,6 +10,7 @@ from typing import Protocol
 
 from retrograph.errors import DependencyDown, RetrographError
 from retrograph.facts import SharedFacts
+from retrograph.graph.identity_store import IdentityReads, IdentityTransaction
 from retrograph.graph.model import (
     GraphIdentity,
     Mark,
@@ -57,7 +58,7 @@ class StaleKnowledge(RetrographError):
         self.missing = missing
 
 
-class GraphTransaction(Protocol):
+class GraphTransaction(IdentityTransaction, Protocol):
     """One write transaction. It commits where its `async with` block ends, and rolls back on any exception."""
 
     async def lock_shared(self, keys: SharedKeys) -> StoredShared:
@@ -93,7 +94,7 @@ class GraphTransaction(Protocol):
         ...
 
 
-class GraphStore(Protocol):
+class GraphStore(IdentityReads, Protocol):
     """A graph, opened. All errors of its backend come out as those of `errors` and the three above."""
 
     @property

@@ -70,10 +70,13 @@ async def _opened_store(stack: AsyncExitStack, settings: Settings, *, create: bo
 
 async def _kinds(stack: AsyncExitStack, settings: Settings, graph: GraphStore | None, clock: Clock) -> dict[str, Kind]:
     """What can be started. Imported here, because the verbs that only look need none of it."""
+    from retrograph.wiring.identity import Identity
     from retrograph.wiring.purchases import Purchases
 
     purchases = Purchases(settings, await _target(stack, settings, graph, clock) if graph else None, clock)
-    return {purchases.name: purchases}
+    identity = Identity(settings, graph, clock)
+    stack.push_async_callback(identity.close)
+    return {purchases.name: purchases, identity.name: identity}
 
 
 async def _target(stack: AsyncExitStack, settings: Settings, graph: GraphStore, clock: Clock) -> "Target":

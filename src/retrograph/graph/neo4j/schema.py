@@ -15,6 +15,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX retrograph_marked_categories IF NOT EXISTS FOR (n:Category) ON (n.recount_since)",
     ),
     (),
+    ("CREATE CONSTRAINT retrograph_identifier IF NOT EXISTS FOR (n:Identifier) REQUIRE (n.type, n.value) IS UNIQUE",),
 )
 """The first makes version 1 of an empty graph. The third changes only embedded graphs: here edges know both ends."""
 

@@ -14,6 +14,7 @@ from retrograph.graph.neo4j import rows as row
 from retrograph.graph.neo4j import schema
 from retrograph.graph.neo4j import statements as cypher
 from retrograph.graph.neo4j.connection import Connection, Credentials
+from retrograph.graph.neo4j.identity import Neo4jIdentityReads
 from retrograph.graph.neo4j.transaction import Neo4jTransaction
 from retrograph.graph.records import GraphStats, SharedRecord, UserRecord
 from retrograph.graph.retry import repeated
@@ -42,7 +43,7 @@ _SCANS: Final[dict[str, tuple[str, Callable[[Any], SharedRecord]]]] = {
 _NAMES: Final = {"Product": cypher.PRODUCT_NAMES, "Category": cypher.CATEGORY_NAMES}
 
 
-class Neo4jGraph:
+class Neo4jGraph(Neo4jIdentityReads):
     """See `graph.store.GraphStore`. `url` is one of the schemes bolt, bolt+s, bolt+ssc, neo4j, neo4j+s, neo4j+ssc."""
 
     def __init__(

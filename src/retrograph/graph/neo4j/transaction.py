@@ -28,9 +28,10 @@ from retrograph.graph.model import (
 from retrograph.graph.neo4j import rows as row
 from retrograph.graph.neo4j import statements as cypher
 from retrograph.graph.neo4j.connection import listed
+from retrograph.graph.neo4j.identity import Neo4jIdentitySteps
 
 
-class Neo4jTransaction:
+class Neo4jTransaction(Neo4jIdentitySteps):
     """One write transaction; see `graph.store.GraphTransaction`."""
 
     def __init__(self, transaction: AsyncTransaction) -> None:

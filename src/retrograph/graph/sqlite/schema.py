@@ -58,5 +58,15 @@ _FOLDED_PURCHASERS: Final = (
         WHERE product_id NOT IN (SELECT product_id FROM graph_product)""",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_TABLES, _RECOUNT_INDEXES, _FOLDED_PURCHASERS)
+_IDENTITY: Final = (
+    """CREATE TABLE IF NOT EXISTS graph_identifier (
+        type TEXT NOT NULL, value TEXT NOT NULL, blocked TEXT, PRIMARY KEY (type, value)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS graph_has_identifier (
+        user_id TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
+        first_seen_at INTEGER, last_seen_at INTEGER, sources TEXT,
+        PRIMARY KEY (user_id, type, value)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS graph_identified ON graph_has_identifier (type, value)",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_TABLES, _RECOUNT_INDEXES, _FOLDED_PURCHASERS, _IDENTITY)
 """Statements that lead from each version to the next: the first makes version 1 of an empty graph."""

@@ -22,6 +22,7 @@ from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import schema
 from retrograph.graph.sqlite import statements as sql
 from retrograph.graph.sqlite.connection import Connection, WriteTransaction, rows
+from retrograph.graph.sqlite.identity import SqliteIdentityReads
 from retrograph.graph.sqlite.nodes import Nodes
 from retrograph.graph.sqlite.purchasers import fold, purchasers_of
 from retrograph.graph.sqlite.transaction import SqliteTransaction
@@ -37,7 +38,7 @@ _SCANS: Final[dict[str, tuple[str, Callable[[Any], SharedRecord]]]] = {
 _NAMES: Final = {"Product": sql.PRODUCT_NAMES, "Category": sql.CATEGORY_NAMES}
 
 
-class SqliteGraph:
+class SqliteGraph(SqliteIdentityReads):
     """See `graph.store.GraphStore`. `durable=False` where the job store is the same file: a power cut then takes
     both back together, and waiting for the disk at every commit buys nothing."""
 

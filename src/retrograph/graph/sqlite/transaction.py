@@ -25,11 +25,12 @@ from retrograph.graph.model import (
 from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import statements as sql
 from retrograph.graph.sqlite.connection import WriteTransaction, rows
+from retrograph.graph.sqlite.identity import SqliteIdentitySteps
 from retrograph.graph.sqlite.nodes import Nodes
 from retrograph.graph.sqlite.purchasers import note
 
 
-class SqliteTransaction:
+class SqliteTransaction(SqliteIdentitySteps):
     """One write transaction; see `graph.store.GraphTransaction`."""
 
     def __init__(self, connection: WriteTransaction, nodes: Nodes) -> None:
