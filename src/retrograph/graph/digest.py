@@ -105,7 +105,7 @@ def _counts(user: UserRecord, only: Only | None) -> bool:
 
 def _user_part(user: UserRecord, only: Only | None) -> list[Any]:
     # A source is provenance. A user without identifiers hashes as if there were none to have.
-    known_by = [sorted((edge[:5] for edge in user.identifiers), key=_in_order)] if user.identifiers else []
+    known_by = [_ordered([edge[:5] for edge in user.identifiers])] if user.identifiers else []
     if only == "identity":
         return ["User", user.user_id, *known_by]
     return [*_purchase_part(user, only), *(known_by if only is None else [])]

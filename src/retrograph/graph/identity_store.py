@@ -40,7 +40,8 @@ class IdentityTransaction(Protocol):
     async def write_identities(self, changes: Sequence[IdentityChanges], now: int) -> int:
         """Writes the differences; returns how many edges were made or changed. `now` is operational.
 
-        Fewer than `IdentityChanges.matches` in sum mean that somebody took an identifier away: raise, so that nothing commits.
+        Fewer than `IdentityChanges.matches` in sum mean that somebody took an identifier away: raise, so that nothing
+        commits.
         """
         ...
 
