@@ -9,7 +9,7 @@ import time
 from importlib.metadata import version
 from typing import Final
 
-from bench import embedded_rows, engine_rows, load_rows, neo4j_live, neo4j_rows
+from bench import embedded_rows, engine_rows, identity_rows, load_rows, neo4j_live, neo4j_rows
 from bench.measure import PAIRS, Options, Row, run
 from bench.table import HEADER, keep, line
 from tests.servers.neo4j import PRESENT
@@ -20,6 +20,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *embedded_rows.ROWS,
     *engine_rows.ROWS,
     *load_rows.ROWS,
+    *identity_rows.ROWS,
 )
 
 

@@ -11,11 +11,13 @@ from typing import Any, cast
 
 from neo4j import Driver, Session
 from neo4j.exceptions import Neo4jError
+from pydantic import SecretStr
 
 from bench.measure import Options
 from bench.reference import Transaction
 from bench.sample import Sample
 from retrograph.clock import SystemClock
+from retrograph.config import Neo4jSettings
 from retrograph.facts import Facts
 from retrograph.graph.neo4j.connection import Credentials
 from retrograph.graph.neo4j.store import Neo4jGraph
@@ -46,6 +48,12 @@ class Place:
 
     driver: Driver
     graph: CountedGraph
+    settings: Neo4jSettings
+    """How the product signs in."""
+
+    @property
+    def url(self) -> str:
+        return self.graph.url
 
     def rows(self, statement: str, **parameters: Any) -> list[Any]:
         """The values of all rows."""
@@ -70,7 +78,8 @@ async def neo4j_with(options: Options) -> AsyncIterator[Place]:
         graph = CountedGraph(server.uri, Credentials(user=server.user, password=server.password))
         await graph.open()
         try:
-            yield Place(driver, graph)
+            settings = Neo4jSettings(user=server.user, password=SecretStr(server.password))
+            yield Place(driver, graph, settings)
         finally:
             await graph.close()
 

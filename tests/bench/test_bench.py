@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import embedded_rows, engine_rows, load_rows, neo4j_rows
+from bench import embedded_rows, engine_rows, identity_rows, load_rows, neo4j_rows
 from bench.measure import Goal, Lap, Options, Result, Row, run
 from bench.table import HEADER, line, merged
 
@@ -31,6 +31,16 @@ async def test_a_row_of_the_embedded_side_measures_both_sides(name: str) -> None
 
     assert [lap.amount for lap in result.ours] == [lap.amount for lap in result.reference]
     assert result.ours[0].amount >= 30
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", ["identity-sqlite", "identity-neo4j"])
+async def test_a_backfill_of_identities_is_measured(name: str, neo4j_present: object, postgres: object) -> None:
+    row = next(row for row in identity_rows.ROWS if row.name == name)
+
+    result = await run(row, Options(pairs=1, tiny=True, heap="256m"), silent)
+
+    assert result.ours[0].amount == result.reference[0].amount > 1_000
 
 
 def test_a_new_line_takes_the_place_of_the_rows_former_one_and_leaves_the_others() -> None:
