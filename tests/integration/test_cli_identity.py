@@ -148,6 +148,17 @@ def test_a_wrong_mapping_is_found_before_anything_is_made(
     assert cli.left() == ["true.csv", "users.db"]
 
 
+def test_doctor_looks_at_the_table(tmp_path: Path) -> None:
+    cli, _ = table_at(tmp_path, f"sqlite:///{tmp_path / 'users.db'}", 3)
+
+    def found(command_line: CommandLine) -> Any:
+        return next(one for one in command_line.run("doctor", "--json").json if one["name"] == "users-table")
+
+    assert found(cli)["state"] == "up"
+    wrong = found(cli.with_settings(users_email="mail"))
+    assert (wrong["state"], "users.mail, which does not exist" in wrong["message"]) == ("wrong", True)
+
+
 def test_without_a_table_it_says_what_to_set(tmp_path: Path) -> None:
     ended = CommandLine(tmp_path).run("backfill", "identity")
 

@@ -28,7 +28,8 @@ def job_pairs(job: Job) -> dict[str, Any]:
         "rate": f"{job.rate:.1f}/s" if job.rate else None,
         "elapsed": duration(job.elapsed_ms / 1000),
         "cursor": job.cursor,
-        "window": f"{plural(job.spec.lookback_days, 'day')} up to {iso(job.spec.as_of)}",
+        "up to": job.spec.bound,
+        "window": None if job.spec.bound else f"{plural(job.spec.lookback_days, 'day')} up to {iso(job.spec.as_of)}",
         "ids from": ", ".join(f"{name} {value}" for name, value in job.spec.source.items() if value is not None),
         "pace": f"{_rate_limit(chosen.rate_limit)}, {chosen.concurrency} at a time",
         "bounds": f"batches of {chosen.batch_size}, runs of {duration(chosen.max_runtime_ms / 1000)}, "

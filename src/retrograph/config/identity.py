@@ -91,11 +91,11 @@ class IdentifierSettings(_Group):
         "value, and a class (`placeholder`, `private`, `public-proxy`, or a word of yours). A value is a text, a "
         "network (`203.0.113.0/24`) or `/a pattern/`; the class `-` takes an earlier line back.",
     )
-    email_limit: int = Field(default=3, ge=1, le=1_000_000, description="Users who may share an e-mail address.")
-    phone_limit: int = Field(default=5, ge=1, le=1_000_000, description="Users who may share a phone number.")
-    device_limit: int = Field(default=10, ge=1, le=1_000_000, description="Users who may share a device.")
-    ip_limit: int = Field(default=20, ge=1, le=1_000_000, description="Users who may share an IP address.")
-    payment_limit: int = Field(default=5, ge=1, le=1_000_000, description="Users who may share a means of payment.")
+    email_limit: int = Field(default=3, ge=1, le=100_000, description="Users who may share an e-mail address.")
+    phone_limit: int = Field(default=5, ge=1, le=100_000, description="Users who may share a phone number.")
+    device_limit: int = Field(default=10, ge=1, le=100_000, description="Users who may share a device.")
+    ip_limit: int = Field(default=20, ge=1, le=100_000, description="Users who may share an IP address.")
+    payment_limit: int = Field(default=5, ge=1, le=100_000, description="Users who may share a means of payment.")
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:

@@ -164,6 +164,7 @@ async def ahead(pages: AsyncIterator[list[UserRow]]) -> AsyncIterator[list[UserR
             yield page
     finally:
         coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)  # what it met is nobody's concern any more
 
 
 def groups(page: Sequence[UserRow], lanes: int, size: int) -> list[Sequence[UserRow]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+import msgspec
 import structlog
 from sqlalchemy import URL, Column, Connection, Engine, MetaData, Table, create_engine, event, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError
@@ -236,6 +237,14 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
+def _decoded(text: str | bytes) -> Any:
+    """What a JSON column holds; text that is no JSON stays text, to be judged as such."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return text
+
+
 def _engine(url: URL) -> Engine:
     """An engine whose connections cannot write where the database offers that."""
     backend = url.get_backend_name()
@@ -249,7 +258,14 @@ def _engine(url: URL) -> Engine:
             "application_name": "retrograph",
         }
     try:
-        engine = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=arguments)
+        engine = create_engine(
+            url,
+            pool_size=1,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args=arguments,
+            json_deserializer=_decoded,
+        )
     except NoSuchModuleError:
         raise ConfigurationError(
             f"RETROGRAPH_USERS_URL has the scheme {url.drivername}://, which is not known"

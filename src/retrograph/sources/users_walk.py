@@ -25,6 +25,9 @@ PAGE: Final = 2_000
 UNREADABLE: Final = -1
 """An instant that is none: it is refused like one that is too old."""
 
+NO_VALUE: Final = "\x00"
+"""Stands for a value that cannot be read: no identifier of any type, so it is counted as invalid."""
+
 _PAIRS: Final = frozenset({"postgresql", "sqlite", "mysql", "mariadb"})
 """Databases that compare pairs and use an index for it."""
 
@@ -173,7 +176,10 @@ class UsersWalk:
         instants = iter(row[2 + len(own) :])
         for found, value in zip(own, row[2:], strict=False):
             seen = _millis(next(instants)) if found.at is not None else None
-            if value is not None:
+            if isinstance(value, str) and not found.place.path:
+                if value and not value.isspace():
+                    identifiers.append(RawIdentifier(found.place.type, value, seen, found.source))
+            elif value is not None:
                 identifiers += _values(found, value, seen)
         return UserRow(str(user_id), cursor, at, identifiers)
 
@@ -235,7 +241,7 @@ def _member(value: Any, path: Sequence[str]) -> Any:
         try:
             value = json.loads(value)
         except ValueError:
-            return None
+            return NO_VALUE
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -17,6 +17,7 @@ State: TypeAlias = Literal["up", "down", "wrong", "not there yet", "not set"]
 _ADVICE = {
     "graph": "start it, or set RETROGRAPH_GRAPH to where it is",
     "store": "start it, or set RETROGRAPH_STORE to where it is",
+    "users-table": "start its database, or set RETROGRAPH_USERS_URL to where it is",
 }
 
 
@@ -36,6 +37,8 @@ async def diagnose(settings: Settings) -> list[Finding]:
         _finding("graph", str(settings.graph), lambda: _graph(settings)),
         _finding("store", str(settings.store), lambda: _store(settings)),
     ]
+    if settings.users.url is not None:
+        checks.append(_finding("users-table", str(settings.users.url), lambda: _users_table(settings)))
     return [*await asyncio.gather(*checks), *await _services(settings)]
 
 
@@ -62,6 +65,12 @@ async def _store(settings: Settings) -> None:
         raise NotFound("there is no store yet")
     database = await open_database(settings.store.get_secret_value())
     await database.close()
+
+
+async def _users_table(settings: Settings) -> None:
+    from retrograph.wiring.identity import check_users
+
+    await check_users(settings)
 
 
 async def _services(settings: Settings) -> list[Finding]:

@@ -10,10 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from retrograph.errors import ConfigurationError
+from retrograph.facts import IDENTIFIER_TYPES
 from retrograph.loading.blocking import read_block_list
 from retrograph.loading.emails import normal_email
 from retrograph.loading.identifiers import HashKey, Identifiers, normal_ip
 from retrograph.loading.phones import PhoneNumbers
+from retrograph.sources.users_walk import NO_VALUE
 
 PACKAGED = Identifiers(read_block_list(None))
 REGIONS = [
@@ -57,6 +59,7 @@ def test_a_value_is_normalised(type_: str, raw: str, value: str) -> None:
         ("ip", "81.0.0.1:80"),
         ("device", "x" * 300),
         ("payment", "a\x00b"),
+        *((type_, NO_VALUE) for type_ in IDENTIFIER_TYPES),
     ],
 )
 def test_garbage_is_no_identifier(type_: str, raw: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from retrograph.errors import ConfigurationError, DependencyDown
 from retrograph.sources.users_mapping import UsersMapping, read_places
 from retrograph.sources.users_table import UsersTable
-from retrograph.sources.users_walk import UserRow, UsersWalk, present_bound
+from retrograph.sources.users_walk import NO_VALUE, UserRow, UsersWalk, present_bound
 
 BOUND = "2018-01-01T00:00:00.000+00:00"
 NEXT_BOUND = "2018-02-01T00:00:00.000+00:00"
@@ -135,7 +135,8 @@ async def test_places_of_every_sort_are_read(made: Made) -> None:
         INSERT INTO users VALUES
             ('ann', '2017-01-01', 'a@x', 'b@x', '{"contact": {"ids": ["d1", 2, null, ["d3"]]}}', '{"card": "c1"}',
              '81.0.0.1', '2017-05-01'),
-            ('ben', '2017-01-02', NULL, ' ', NULL, 'no json', NULL, NULL);
+            ('ben', '2017-01-02', NULL, ' ', '{', 'no json', NULL, NULL),
+            ('cleo', '2017-01-03', NULL, NULL, 'null', '{}', NULL, NULL);
         INSERT INTO phones VALUES
             ('ann', '+1', '2017-02-01'), ('ann', '+2', NULL), ('zoe', '+3', NULL), ('ben', NULL, NULL);"""
     )
@@ -147,7 +148,8 @@ async def test_places_of_every_sort_are_read(made: Made) -> None:
         ip="last_ip:at=last_login",
     )
 
-    ann, ben = await walked(table)
+    ann, ben, cleo = await walked(table)
+    assert cleo.identifiers == []
 
     assert {(value.type, value.value, value.source) for value in ann.identifiers} == {
         ("email", "a@x", "users.mail"),
@@ -165,7 +167,7 @@ async def test_places_of_every_sort_are_read(made: Made) -> None:
         "+2": None,
         "81.0.0.1": 1_493_596_800_000,
     }
-    assert ben.identifiers == []
+    assert [(value.type, value.value) for value in ben.identifiers] == [("device", NO_VALUE), ("payment", NO_VALUE)]
 
 
 async def test_users_are_looked_up_by_their_keys(made: Made) -> None:
