@@ -23,7 +23,7 @@ from retrograph.facts import (
 )
 from retrograph.graph.identity import join_sightings
 from retrograph.graph.identity_writer import BATCH_USERS, IdentityWriter
-from retrograph.jobs.work import Item, Outcome, Permit, unconditionally
+from retrograph.jobs.work import PROCESSED, Item, Outcome, Permit, unconditionally
 from retrograph.loading.identifiers import Identifiers
 from retrograph.sources.users_walk import UserRow, UsersWalk
 
@@ -42,14 +42,14 @@ def facts_of(row: UserRow, identifiers: Identifiers, latest: int) -> tuple[Ident
         user_id = clean_id(row.key)
     except InvalidId:
         return None, INVALID_USER
-    refused: Counter[str] = Counter()
+    refused: dict[str, int] = {}
     created = _instant(row.created_at, latest, refused)
     sightings: dict[Identifier, Sighting] = {}
     blocked: dict[Identifier, str] = {}
     for raw in row.identifiers:
         judged = identifiers.judge(raw.type, raw.value)
         if judged is None:
-            refused[f"invalid-{raw.type}"] += 1
+            _count(refused, f"invalid-{raw.type}")
             continue
         identifier, name = judged
         at = created if raw.at is None else _instant(raw.at, latest, refused)
@@ -59,7 +59,7 @@ def facts_of(row: UserRow, identifiers: Identifiers, latest: int) -> tuple[Ident
         if name is not None:
             blocked[identifier] = name
     facts = IdentityFacts(user_id=user_id, first_seen_at=created, sightings=sightings, blocked=blocked)
-    return facts, Outcome(status="processed", refused=refused)
+    return facts, Outcome(status="processed", refused=refused) if refused else PROCESSED
 
 
 @lru_cache(maxsize=1_024)
@@ -67,13 +67,17 @@ def _sources(source: str) -> frozenset[str]:
     return frozenset((source,))
 
 
-def _instant(at: int | None, latest: int, refused: Counter[str]) -> int | None:
+def _count(refused: dict[str, int], reason: str) -> None:
+    refused[reason] = refused.get(reason, 0) + 1
+
+
+def _instant(at: int | None, latest: int, refused: dict[str, int]) -> int | None:
     if at is None:
         return None
     try:
         return clean_instant(at, latest)
     except InvalidInstant:
-        refused["invalid-instant"] += 1
+        _count(refused, "invalid-instant")
         return None
 
 

@@ -176,10 +176,7 @@ class UsersWalk:
         instants = iter(row[2 + len(own) :])
         for found, value in zip(own, row[2:], strict=False):
             seen = _millis(next(instants)) if found.at is not None else None
-            if isinstance(value, str) and not found.place.path:
-                if value and not value.isspace():
-                    identifiers.append(RawIdentifier(found.place.type, value, seen, found.source))
-            elif value is not None:
+            if value is not None:
                 identifiers += _values(found, value, seen)
         return UserRow(str(user_id), cursor, at, identifiers)
 
@@ -226,18 +223,15 @@ def _millis(value: Any) -> int | None:
     return to_millis(value)
 
 
-def _values(found: Found, value: Any, at: int | None) -> Iterator[RawIdentifier]:
+def _values(found: Found, value: Any, at: int | None) -> list[RawIdentifier]:
     """The texts that a column holds: one, or those of a list; in JSON those at the path."""
     place = found.place
-    if place.path:
-        value = _member(value, place.path)
-    for text in _texts(value):
-        if text and not text.isspace():
-            yield RawIdentifier(place.type, text, at, found.source)
+    texts = (value,) if isinstance(value, str) and not place.path else _texts(_member(value, place.path))
+    return [RawIdentifier(place.type, text, at, found.source) for text in texts if text and not text.isspace()]
 
 
 def _member(value: Any, path: Sequence[str]) -> Any:
-    if isinstance(value, str):
+    if path and isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
