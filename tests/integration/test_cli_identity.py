@@ -3,9 +3,8 @@
 import csv
 import json
 import sqlite3
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.integration.command_line import CommandLine
 from tests.integration.story import in_neo4j
+from tests.servers.postgres import PostgresServer
 
 COUNT = 1_500
 
@@ -103,13 +103,31 @@ def test_a_killed_job_goes_on_and_the_graph_is_the_same(tmp_path: Path) -> None:
     assert calm.run("backfill", "identity").code == 0
     hasty = cli.with_settings(jobs_lease_seconds="3")
     with hasty.running("backfill", "identity", "--rate-limit", "1500", "--batch-size", "50") as process:
-        killed_at(hasty, process, 300)
+        reached(hasty, lambda job: job["processed"] >= 300)
+        process.kill()
 
     resumed = hasty.run("backfill", "identity", "--rate-limit", "10000", "--json")
 
     assert resumed.code == 0, resumed.err
     assert (resumed.json["processed"], resumed.json["run"]) == (3_000, 2)
     assert hasty.run("graph", "digest").out == calm.run("graph", "digest").out
+
+
+@pytest.mark.server
+def test_a_table_that_is_away_pauses_the_job_and_charges_nobody(
+    tmp_path: Path, postgres: PostgresServer, postgres_url: str
+) -> None:
+    cli, _ = table_at(tmp_path, postgres_url, 6_000)
+    with cli.running("backfill", "identity", "--rate-limit", "500", "--json") as process:
+        reached(cli, lambda job: job["processed"] >= 100)
+        postgres.stop()
+        reached(cli, lambda job: (job["state"], job["reason"]) == ("paused", "dependency-down"))
+        postgres.start()
+        out, err = process.communicate(timeout=120)
+
+    job = json.loads(out)
+    assert (job["state"], job["processed"], job["failed"]) == ("succeeded", 6_000, 0)
+    assert "waiting until users-table answers again" in err
 
 
 def test_a_hashed_graph_holds_no_value_and_has_the_same_clusters(tmp_path: Path) -> None:
@@ -185,16 +203,14 @@ def test_neo4j_comes_out_as_the_embedded_graph_does(tmp_path: Path, neo4j_lts: A
     assert shown[0] == shown[1]
 
 
-def killed_at(cli: CommandLine, process: "subprocess.Popen[str]", processed: int) -> None:
-    """Kills a job without a word once it has done so much."""
+def reached(cli: CommandLine, wanted: Callable[[Any], bool]) -> None:
+    """Returns once the job is as wanted."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         shown = cli.run("jobs", "show", "identity", "--json")
-        if shown.code == 0 and json.loads(shown.out)["processed"] >= processed:
-            process.kill()
-            process.wait()
+        if shown.code == 0 and wanted(json.loads(shown.out)):
             return
-    raise AssertionError("the job made no progress")
+    raise AssertionError("the job did not come so far")
 
 
 def execute(file: Path, statement: str) -> list[Any]:

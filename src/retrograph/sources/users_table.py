@@ -16,6 +16,7 @@ from sqlalchemy import URL, Column, Connection, Engine, MetaData, Table, create_
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError
 from sqlalchemy.types import JSON, DateTime, Integer, String, Uuid
 
+from retrograph.config import redacted
 from retrograph.errors import ConfigurationError, MissingExtra
 from retrograph.sources.users_errors import DEPENDENCY, translated
 from retrograph.sources.users_mapping import Place, UsersMapping, setting_of
@@ -59,7 +60,7 @@ class UsersTable:
         self.mapping = mapping
         self.by_time = by_time
         """Walked in order of (created_at, user_id), which grows; else of user_id alone."""
-        self.where = self._url.render_as_string(hide_password=True)
+        self.where = redacted(self._url.render_as_string(hide_password=False))
         """Its address without secrets."""
 
     @property
@@ -252,11 +253,7 @@ def _engine(url: URL) -> Engine:
         raise ConfigurationError(f"RETROGRAPH_USERS_URL names the file {url.database}, which does not exist")
     arguments: dict[str, Any] = {}
     if backend == "postgresql" and url.get_driver_name() == "psycopg":
-        arguments = {
-            "connect_timeout": 5,
-            "options": "-c default_transaction_read_only=on",
-            "application_name": "retrograph",
-        }
+        arguments = {"connect_timeout": 5, "application_name": "retrograph"}
     try:
         engine = create_engine(
             url,
@@ -276,6 +273,8 @@ def _engine(url: URL) -> Engine:
         raise ConfigurationError(
             f"RETROGRAPH_USERS_URL needs the database's driver: pip install {error.name}"
         ) from error
+    if backend == "postgresql":
+        return engine.execution_options(postgresql_readonly=True)
     if backend == "sqlite":
 
         @event.listens_for(engine, "connect")

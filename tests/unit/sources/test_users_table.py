@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from retrograph.errors import ConfigurationError, DependencyDown
+from retrograph.errors import ConfigurationError, DependencyDown, RetrographError
+from retrograph.sandbox.users_database import write_users
 from retrograph.sources.users_mapping import UsersMapping, read_places
 from retrograph.sources.users_table import UsersTable
 from retrograph.sources.users_walk import NO_VALUE, UserRow, UsersWalk, present_bound
@@ -257,8 +258,18 @@ async def test_the_bound_is_the_sources_clock_less_the_lag(made: Made) -> None:
 
 async def test_the_table_cannot_be_written(made: Made) -> None:
     made.sql(SIMPLE)
-    table = made.table()
-    with pytest.raises(Exception, match="readonly"):
+    await refused(made.table())
+
+
+@pytest.mark.server
+async def test_a_table_of_postgres_cannot_be_written(postgres_url: str) -> None:
+    write_users(postgres_url, 3, 1)
+    mapping = UsersMapping(table="users", user_id="user_id", created_at="created_at", places=())
+    await refused(UsersTable(postgres_url, mapping))
+
+
+async def refused(table: UsersTable) -> None:
+    with pytest.raises(RetrographError, match=r"readonly|read-only"):
         await table.run(lambda connection: connection.exec_driver_sql("DELETE FROM users"))
     await table.close()
 
@@ -270,6 +281,7 @@ async def test_the_table_cannot_be_written(made: Made) -> None:
         ("nothing", ConfigurationError, "is not a URL"),
         ("oddity://host/db", ConfigurationError, "has the scheme oddity://, which is not known"),
         ("postgresql://postgres:secret@127.0.0.1:1/x", DependencyDown, "does not answer"),
+        ("postgresql://127.0.0.1:1/x?user=me&password=secret", DependencyDown, "does not answer"),
     ],
 )
 async def test_a_database_that_cannot_be_reached_is_named_without_its_password(
