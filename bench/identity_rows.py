@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from bench.measure import Goal, Lap, Options, Row, Side, Sides, Stopwatch
 from bench.neo4j_graph import Place, Statements, neo4j_with
 from bench.reference import Statement, Transaction
+from retrograph.cli.session import spare_the_interpreter
 from retrograph.config import IdentifierSettings, Settings, Url, UsersSettings
 from retrograph.graph.identity_writer import BATCH_USERS
 from retrograph.sandbox.users_database import SETTINGS, write_users
@@ -105,6 +106,7 @@ def _batches(users: Sequence[Any], edges: Sequence[Any]) -> list[Rows]:
 
 @asynccontextmanager
 async def _backfill(options: Options, users: int) -> AsyncIterator[Backfill]:
+    spare_the_interpreter()
     count = TINY_USERS if options.tiny else users
     with PostgresServer() as server, tempfile.TemporaryDirectory() as directory:
         url = server.create_database()
