@@ -90,7 +90,7 @@ def _all(options: argparse.Namespace) -> int:
         )
         for share in range(options.processes)
     ]
-    lines = [json.loads(line) for share in shares for line in share.communicate()[0].splitlines()]
+    lines = [json.loads(line) for share in shares for line in share.communicate()[0].splitlines() if line[:1] == "{"]
     failed = sorted((line for line in lines if "seed" in line), key=lambda line: int(line["seed"]))
     ended = [line for line in lines if "worlds" in line]
     if len(ended) < len(shares):

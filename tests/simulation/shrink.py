@@ -45,6 +45,12 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
     for place, actor in enumerate(plan.actors):
         for smaller in _smaller_actors(actor):
             yield replace(plan, actors=[*plan.actors[:place], smaller, *plan.actors[place + 1 :]])
+    for place, errand in enumerate(plan.errands):
+        for index in range(len(errand.users) if len(errand.users) > 1 else 0):
+            fewer = replace(errand, users=_without(errand.users, index))
+            yield replace(plan, errands=[*plan.errands[:place], fewer, *plan.errands[place + 1 :]])
+    for user in plan.failures:
+        yield replace(plan, failures={other: count for other, count in plan.failures.items() if other != user})
     for index in range(len(plan.before)):
         yield replace(plan, before=_without(plan.before, index))
 

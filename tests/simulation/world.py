@@ -19,7 +19,7 @@ from tests.simulation.books import Books
 from tests.simulation.engines import Engines, Upstream
 from tests.simulation.graph import SimulatedGraph
 from tests.simulation.locks import LockTable
-from tests.simulation.loop import NothingLeft, SimulatedLoop
+from tests.simulation.loop import SimulatedLoop
 from tests.simulation.oracle import differences, expected, held
 from tests.simulation.plan import Actor, Outage, Plan
 from tests.simulation.process import Process, ProcessClock, Script
@@ -65,8 +65,8 @@ def run(plan: Plan, omissions: Omissions | None = None) -> Report:
     with fate(f"{plan.seed}:{plan.schedule}"):
         try:
             world.loop.run(world.story())
-        except (NothingLeft, RuntimeError) as error:
-            world.report.problems.append(str(error))
+        except Exception as error:
+            world.report.problems.append(f"{type(error).__name__}: {error}")
         for process in world.processes:
             process.buried = True
             world.loop.bury(process)
