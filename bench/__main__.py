@@ -11,7 +11,9 @@ from typing import Final
 
 from bench import embedded_rows, engine_rows, identity_rows, load_rows, neo4j_live, neo4j_rows
 from bench.measure import PAIRS, Options, Row, run
+from bench.neo4j_graph import close_servers
 from bench.table import HEADER, keep, line
+from retrograph.cli.session import spare_the_interpreter
 from tests.servers.neo4j import PRESENT
 
 ROWS: Final[tuple[Row, ...]] = (
@@ -41,9 +43,13 @@ def main() -> int:
         print(f"There is no row {', '.join(sorted(unknown))}; there are:", *(row.name for row in ROWS), sep="\n  ")
         return 2
     options = Options(pairs=1 if arguments.tiny else arguments.pairs, tiny=arguments.tiny, heap=arguments.heap)
+    spare_the_interpreter()  # as the product's own processes do
     write = not (arguments.tiny or arguments.dry)
     chosen = [row for row in ROWS if not arguments.rows or row.name in arguments.rows]
-    lines = [_measured(row, options, write=write) for row in chosen]
+    try:
+        lines = [_measured(row, options, write=write) for row in chosen]
+    finally:
+        close_servers()
     print(*HEADER, *lines, sep="\n")
     return 0
 

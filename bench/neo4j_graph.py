@@ -70,16 +70,35 @@ class Place:
         return edges, times
 
 
+_running: dict[bool, Neo4jServer] = {}
+
+
+def _server(options: Options) -> Neo4jServer:
+    """One server serves all rows, so that it is warm for most of them; it ends with this process at the latest."""
+    if options.tiny not in _running:
+        tuning = QUICK_TO_START if options.tiny else ()
+        _running[options.tiny] = Neo4jServer(PRESENT, heap=options.heap, tuning=tuning).start()
+    return _running[options.tiny]
+
+
+def close_servers() -> None:
+    """Ends what rows have started."""
+    while _running:
+        _running.popitem()[1].close()
+
+
 @asynccontextmanager
 async def neo4j_with(options: Options) -> AsyncIterator[Place]:
-    """An empty graph on a server of its own."""
-    server = Neo4jServer(PRESENT, heap=options.heap, tuning=QUICK_TO_START if options.tiny else ())
-    with server, server.driver() as driver:
+    """A graph without users."""
+    server = await asyncio.to_thread(_server, options)
+    with server.driver() as driver:
         graph = CountedGraph(server.uri, Credentials(user=server.user, password=server.password))
         await graph.open()
         try:
             settings = Neo4jSettings(user=server.user, password=SecretStr(server.password))
-            yield Place(driver, graph, settings)
+            place = Place(driver, graph, settings)
+            place.forget_users()
+            yield place
         finally:
             await graph.close()
 

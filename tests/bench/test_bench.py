@@ -1,12 +1,16 @@
 """The benchmarks keep working: each kind of row runs on a few users. What the clock says is no matter here."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from bench import embedded_rows, engine_rows, identity_rows, load_rows, neo4j_rows
+from bench import embedded_rows, engine_rows, identity_rows, load_rows, neo4j_live, neo4j_rows
 from bench.measure import Goal, Lap, Options, Result, Row, run
+from bench.neo4j_graph import close_servers
 from bench.table import HEADER, line, merged
 
-NEO4J = {row.name: row for row in neo4j_rows.ROWS}
+ROWS = {row.name: row for row in (*neo4j_rows.ROWS, *neo4j_live.ROWS)}
+TINY = Options(pairs=1, tiny=True, heap="256m")
 
 EMBEDDED = {row.name: row for row in (*embedded_rows.ROWS, *engine_rows.ROWS, *load_rows.ROWS)}
 
@@ -15,10 +19,17 @@ def silent(text: str) -> None:
     """Tells nobody."""
 
 
+@pytest.fixture(scope="module")
+def neo4j_of_rows(neo4j_present: object) -> Iterator[None]:
+    """Rows start a server of their own, if there can be one."""
+    yield
+    close_servers()
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("name", ["neo4j-first-single", "neo4j-again-later"])
-async def test_a_row_measures_both_sides_and_both_leave_the_right_graph(name: str, neo4j_present: object) -> None:
-    result = await run(NEO4J[name], Options(pairs=1, tiny=True, heap="256m"), silent)
+async def test_a_row_measures_both_sides_and_both_leave_the_right_graph(name: str, neo4j_of_rows: None) -> None:
+    result = await run(ROWS[name], TINY, silent)
 
     assert [lap.amount for lap in result.ours] == [lap.amount for lap in result.reference]
     assert result.ours[0].counts["retried"] == 0
@@ -40,6 +51,14 @@ async def test_a_backfill_of_identities_is_measured(postgres: object) -> None:
     result = await run(row, Options(pairs=1, tiny=True), silent)
 
     assert result.ours[0].amount == result.reference[0].amount > 1_000
+
+
+@pytest.mark.server
+async def test_a_replay_corrupts_the_counters_of_the_reference_and_leaves_ours(neo4j_of_rows: None) -> None:
+    result = await run(ROWS["neo4j-live-replay"], TINY, silent)
+
+    assert result.reference[0].counts["drift"] > 0
+    assert result.ours[0].counts["drift"] == 0
 
 
 def test_a_new_line_takes_the_place_of_the_rows_former_one_and_leaves_the_others() -> None:
