@@ -27,7 +27,7 @@ def neo4j_of_rows(neo4j_present: object) -> Iterator[None]:
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("name", ["neo4j-first-single", "neo4j-again-later"])
+@pytest.mark.parametrize("name", ["neo4j-again-later"])
 async def test_a_row_measures_both_sides_and_both_leave_the_right_graph(name: str, neo4j_of_rows: None) -> None:
     result = await run(ROWS[name], TINY, silent)
 

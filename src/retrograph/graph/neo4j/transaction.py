@@ -143,7 +143,8 @@ class Neo4jTransaction(Neo4jIdentitySteps):
             for edge in found[5]:
                 key = edge[0]
                 categories[key] = edge[8]
-                purchases[key] = (*purchases.get(key, ()), row.stored_purchase(edge))
+                held = row.stored_purchase(edge)
+                purchases[key] = (*purchases[key], held) if key in purchases else (held,)
             user.purchases, user.visits, user.counts = purchases, _visits(found[6]), row.counts(found[7])
             user.whole = True
             stored[found[0]] = user
