@@ -31,7 +31,14 @@ TOKEN_LIFETIME_SECONDS: Final = 60.0
 """How long a token that was read from a file is used before the file is read again."""
 
 
-_TIMEOUTS: Final = ("TransactionTimedOut", "TransactionTimedOutClientConfiguration")
+_ENDED: Final = (
+    ".TransactionTimedOut",
+    ".TransactionTimedOutClientConfiguration",
+    ".LockClientStopped",
+    ".Transaction.Terminated",
+)
+"""The server or its operator ended the transaction, also where it waited for a lock: no data is to blame. The driver
+counts these among the errors that repeating does not help."""
 _OUTAGES: Final = (".DatabaseUnavailable", ".NotALeader", ".ForbiddenOnReadOnlyDatabase", ".TransactionStartFailed")
 
 
@@ -110,7 +117,7 @@ def _translate_server_error(error: Neo4jError, url: str) -> errors.RetrographErr
     code = error.code or ""
     if code.endswith(_OUTAGES):
         return TransientGraphError(f"the graph at {url} takes no writes now: {_message(error)}", outage=True)
-    if error.is_retryable() or code.endswith(_TIMEOUTS):
+    if error.is_retryable() or code.endswith(_ENDED):
         return TransientGraphError(_message(error))
     if ".Database.DatabaseNotFound" in code:
         return errors.ConfigurationError(f"the graph at {url} has no such database: {_message(error)}")
