@@ -152,14 +152,6 @@ MUTANTS: Final = (
         ("jobs/sql/checkpoints.py", 'if row["checkpoints"] != wanted.number:', "if True:"),
         ("jobs/sql/checkpoints.py", '    if row["checkpoints"] != wanted.number - 1:', "    if False:"),
     ),
-    _edit(
-        "an end sent twice is one",
-        (
-            "jobs/sql/checkpoints.py",
-            'if row["holder"] is None and row["checkpoints"] == wanted.number and _was_run_of(connection, row, lease):',
-            "if False:",
-        ),
-    ),
 )
 
 
