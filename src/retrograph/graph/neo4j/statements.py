@@ -99,10 +99,13 @@ RETURN collect([{_USER},
     [(u)-[r:PURCHASED]->(p) | [{_PURCHASE}, p.category_id]],
     [(u)-[r:SHOPS_AT]->(p) | [p.name, r.receipt_ids, r.frequency]],
     [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]])"""
-# A user's properties and counts, and of the other edges those to the named nodes.
+# A user's properties, and of the edges those to the named nodes: [user, products, retailers, categories].
 READ_TOUCHED_USERS: Final = f"""
-UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}})
-RETURN collect([{_USER}, [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]])"""
+UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}}) RETURN collect([{_USER}])"""
+READ_TOUCHED_COUNTS: Final = """
+UNWIND $rows AS row MATCH (u:User {user_id: row[0]}) UNWIND row[3] AS key
+MATCH (p:Category {category_id: key}) MATCH (u)-[r:SHOPS_IN]->(p)
+RETURN collect([u.user_id, p.category_id, r.purchase_count])"""
 READ_TOUCHED_PURCHASES: Final = f"""
 UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}}) UNWIND row[1] AS key
 MATCH (p:Product {{product_id: key}}) MATCH (u)-[r:PURCHASED]->(p)

@@ -5,7 +5,7 @@ held, in a statement of its own.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from neo4j import AsyncTransaction
@@ -120,13 +120,18 @@ class Neo4jTransaction(Neo4jIdentitySteps):
         stored: dict[str, StoredUser] = {}
         categories: dict[str, str | None] = {}
         whole = [user.user_id for user in users if user.whole]
-        touched = [[user.user_id, user.products, user.retailers] for user in users if not user.whole]
         if whole:
             await self._read_whole(whole, stored, categories)
-        if touched:
-            await self._read_touched(touched, stored)
         unknown = [product_id for product_id in products if product_id not in categories]
         await self._read_products(unknown, categories)
+        # Only the counts that these products can change: a user may have a hundred others.
+        touched = [
+            [user.user_id, user.products, user.retailers, _counted(user.products, categories)]
+            for user in users
+            if not user.whole
+        ]
+        if touched:
+            await self._read_touched(touched, stored)
         return StoredBatch(users=stored, product_categories=categories)
 
     async def _read_products(self, keys: Sequence[str], categories: dict[str, str | None]) -> None:
@@ -151,19 +156,17 @@ class Neo4jTransaction(Neo4jIdentitySteps):
 
     async def _read_touched(self, rows: list[list[Any]], stored: dict[str, StoredUser]) -> None:
         for found in await self._rows(cypher.READ_TOUCHED_USERS, rows=rows):
-            user = row.stored_user(found)
-            user.counts = row.counts(found[5])
-            stored[found[0]] = user
+            stored[found[0]] = row.stored_user(found)
+        counts = _by_user(await self._rows(cypher.READ_TOUCHED_COUNTS, rows=rows))
         purchases: defaultdict[str, dict[str, tuple[StoredPurchase, ...]]] = defaultdict(dict)
         for found in await self._rows(cypher.READ_TOUCHED_PURCHASES, rows=rows):
             held = purchases[found[0]]
             held[found[1]] = (*held.get(found[1], ()), row.stored_purchase(found[1:]))
-        visits: defaultdict[str, list[Any]] = defaultdict(list)
-        for found in await self._rows(cypher.READ_TOUCHED_VISITS, rows=rows):
-            visits[found[0]].append(found[1:])
-        for user_id, _, _ in rows:
-            stored[user_id].purchases = purchases[user_id]
-            stored[user_id].visits = _visits(visits[user_id])
+        visits = _by_user(await self._rows(cypher.READ_TOUCHED_VISITS, rows=rows))
+        for user_id, *_ in rows:
+            user = stored[user_id]
+            user.purchases = purchases[user_id]
+            user.visits, user.counts = _visits(visits[user_id]), row.counts(counts[user_id])
 
     async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
         def grouped(edges: Callable[[UserChanges], list[Any]]) -> list[Any]:
@@ -215,6 +218,18 @@ class _Rows(list[Any]):
 
 def _terse(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: _Rows(value) if isinstance(value, list) else value for name, value in parameters.items()}
+
+
+def _by_user(edges: Sequence[Any]) -> defaultdict[str, list[Any]]:
+    grouped: defaultdict[str, list[Any]] = defaultdict(list)
+    for edge in edges:
+        grouped[edge[0]].append(edge[1:])
+    return grouped
+
+
+def _counted(products: Sequence[str], categories: Mapping[str, str | None]) -> list[str]:
+    """The categories that these products count in."""
+    return sorted({category_id for key in products if (category_id := categories.get(key)) is not None})
 
 
 def _visits(edges: Sequence[Any]) -> dict[str, tuple[StoredVisit, ...]]:
