@@ -77,8 +77,14 @@ def _double(random: Random, user: User) -> None:
 
 
 def _parallel(random: Random, user: User) -> None:
-    """An edge is split in two, with a receipt that both have."""
+    """An edge is split in two, with a receipt that both have.
+
+    One that has lost its pairing is copied whole: split by place it would hold a wrong time that nobody could doubt.
+    """
     _, edge = _pick(random, user)
+    if len(edge.receipt_ids) != len(edge.timestamps):
+        user.purchases.append(edge)
+        return
     user.purchases.append(edge._replace(receipt_ids=edge.receipt_ids[:1], timestamps=edge.timestamps[:1], times=1))
 
 
