@@ -73,18 +73,20 @@ def sqlite_full(stage: Stage, chance: random.Random) -> Seen:
             disk.fill(0)
             load.until_said(FULL, told + 1)
             load.kill()
-            turned_away = loads.start().ended()
-            assert turned_away.code == 3, turned_away.err
-            assert FULL in turned_away.err, turned_away.err
+            # What the killed process leaves to SQLite's tidying may give just enough room to take the job.
+            started = loads.start()
+            started.until_said(FULL)
             disk.free()
-            assert loads.finish().code == 0, loads.started[-1].told
+            turned_away = started.ended().code == 3
+            end = loads.finish() if turned_away else started.ended()
+            assert end.code == 0, end.err
             job = judge(stage, loads)
             _assert_sound(disk.folder / "retrograph.db")
             return Seen(
                 injected=f"full {often(stage.world.size.repeats + 1)}, with up to 400 kB left; one process killed and "
                 "one started meanwhile",
                 seen=f"the same process said so, waited and went on ({job['run']} runs); the one that was started "
-                "ended with exit code 3; both files sound",
+                f"{'ended with exit code 3' if turned_away else 'took the job and waited'}; both files sound",
             )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from retrograph.clock import Clock
 from retrograph.errors import DependencyDown
@@ -23,12 +23,13 @@ async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitab
     """Runs a whole transaction until it commits, with short jittered waits between the tries.
 
     After the last try: DependencyDown if the graph takes no writes, or does not answer at all; GraphDataError if it
-    does, because then something about this transaction itself keeps failing.
+    does, because then something about this transaction itself keeps failing. Tries that an outage ended are counted
+    apart from those that the graph answered: a graph that comes and goes is never charged to a user's data.
     """
     attempts = AsyncRetrying(
         retry=retry_if_exception_type((TransientGraphError, StaleKnowledge)),
         wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
-        stop=stop_after_attempt(TRIES),
+        stop=_Tries().enough,
         sleep=clock.sleep,
         before_sleep=_told,
         reraise=True,
@@ -38,11 +39,31 @@ async def repeated(graph: GraphStore, clock: Clock, action: Callable[[], Awaitab
             with attempt:
                 return await action()
     except (TransientGraphError, StaleKnowledge) as error:
-        if isinstance(error, TransientGraphError) and error.outage:
+        if _is_outage(error):
             raise DependencyDown(DEPENDENCY, str(error)) from error
         await graph.ping()
         raise GraphDataError(f"it failed {TRIES} times: {error}") from error
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+class _Tries:
+    """How many of them an outage ended, and how many the graph answered."""
+
+    def __init__(self) -> None:
+        self._outages = 0
+        self._answered = 0
+
+    def enough(self, state: RetryCallState) -> bool:
+        """Counts the try that has just failed."""
+        if _is_outage(state.outcome.exception() if state.outcome is not None else None):
+            self._outages += 1
+        else:
+            self._answered += 1
+        return max(self._outages, self._answered) >= TRIES
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    return isinstance(error, TransientGraphError) and error.outage
 
 
 def _told(state: RetryCallState) -> None:
