@@ -120,7 +120,8 @@ async def test_a_transaction_is_repeated_until_it_commits(tmp_path: Path) -> Non
 async def test_a_graph_that_comes_and_goes_is_not_charged_to_a_users_data(tmp_path: Path) -> None:
     graph = SqliteGraph(tmp_path / "graph.db")
     await graph.open()
-    outage, deadlock = TransientGraphError("cut", outage=True), TransientGraphError("deadlock")
+    outage: Exception = TransientGraphError("cut", outage=True)
+    deadlock: Exception = TransientGraphError("deadlock")
     assert await failing(graph, [deadlock] + [outage] * (TRIES - 1)) == TRIES + 1
     with pytest.raises(DependencyDown):
         await failing(graph, [outage] * (TRIES - 1) + [deadlock] * (TRIES - 1) + [outage])
