@@ -4,12 +4,14 @@ import pytest
 
 from retrograph.errors import LeaseLost, NotFound
 from retrograph.jobs.job import Counts, Retry, Sample, Spec
+from retrograph.jobs.pressure import Pressure, Waiting
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState, NotPossible
 from retrograph.jobs.store import (
     Checkpoint,
     Claimed,
     Ending,
+    FailedItem,
     FailureQuery,
     NotClaimable,
     Reset,
@@ -110,6 +112,27 @@ async def test_a_retry_that_succeeds_moves_its_item_from_failed_to_processed(sto
     assert (await store.failure_summary(lease.job_id)).by_class == {"ServiceFailed": 1}
 
 
+async def test_failures_are_summed_up_by_class_with_their_times_and_an_example(store: SqlJobStore) -> None:
+    lease = (await running(store)).lease
+    await store.checkpoint(lease, processed(1, 0, "2", failures=failing("x", "y", at=5)), LEASE_MS)
+    other = [FailedItem(item="z", error_class="MalformedAnswer", message="odd", at=7)]
+    await store.checkpoint(lease, processed(2, 0, "3", failures=other), LEASE_MS)
+    await store.checkpoint(lease, processed(3, 0, "3", failures=failing("x", message="again", at=9)), LEASE_MS)
+    most, least = (await store.failure_summary(lease.job_id)).groups
+    assert (most.error_class, most.count, most.first_at, most.last_at, most.item) == ("ServiceFailed", 2, 5, 9, "y")
+    assert (least.error_class, least.count, least.item, least.message) == ("MalformedAnswer", 1, "z", "odd")
+
+
+async def test_what_slows_a_run_down_is_saved_with_the_checkpoint(store: SqlJobStore) -> None:
+    lease = (await running(store)).lease
+    waiting = Waiting(service="products", kind="429", seconds=40.0, at=9)
+    pressure = Pressure(pace=5.0, full=10.0, service="products", retried={"products": {"429": 3}}, waiting=waiting)
+    await store.checkpoint(lease, processed(1, 1, "1", pressure=pressure), LEASE_MS)
+    assert (await store.get(lease.job_id)).pressure == pressure
+    await store.checkpoint(lease, processed(2, 1, "2"), LEASE_MS)
+    assert (await store.get(lease.job_id)).pressure is None
+
+
 async def test_text_from_outside_is_made_fit_to_be_stored(store: SqlJobStore) -> None:
     lease = (await running(store)).lease
     awkward = failing("x", message="a\0b\ud800" + "é" * 5_000)
@@ -151,9 +174,10 @@ async def test_an_operator_can_name_the_failures_to_retry(store: SqlJobStore, st
 async def test_samples_are_kept_for_a_day(store: SqlJobStore) -> None:
     lease = (await running(store)).lease
     for number, at in enumerate([1_000, 50_000, 86_400_000 + 10_000], start=1):
-        sample = Sample(at=at, rate=1.5, scanned=number)
+        sample = Sample(at=at, rate=1.5, scanned=number, failed=number)
         await store.checkpoint(lease, processed(number, 1, "1", sample=sample), LEASE_MS)
-    assert [sample.at for sample in await store.samples(lease.job_id, 0)] == [50_000, 86_410_000]
+    kept = await store.samples(lease.job_id, 0)
+    assert [(sample.at, sample.failed) for sample in kept] == [(50_000, 2), (86_410_000, 3)]
 
 
 async def test_a_job_that_never_began_can_be_forgotten_and_no_other(store: SqlJobStore) -> None:

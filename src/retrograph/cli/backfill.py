@@ -12,6 +12,7 @@ from retrograph.cli import backfill_identity
 from retrograph.cli.session import configured, run
 from retrograph.cli.users import Chosen, read_users, resumed
 from retrograph.errors import UsageError
+from retrograph.jobs.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
@@ -66,42 +67,42 @@ def purchases(
     ] = None,
     as_of: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="The end of the window, a date or an instant. Default: now."),
+        typer.Option(metavar="WHEN", help=DEFINITIONS["as_of"].option()),
     ] = None,
     lookback_days: Annotated[
         str | None,
-        typer.Option(metavar="N", help="The length of the window, 1-3650 days. Default: 365."),
+        typer.Option(metavar="N", help=DEFINITIONS["lookback_days"].option()),
     ] = None,
-    reset_cursor: Annotated[bool, typer.Option("--reset-cursor", help="Start the same key over.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Walk the ids, call and write nothing.")] = False,
-    rate_limit: Annotated[str | None, typer.Option(metavar="N", help="Users a second, 0.1-10000. Default: 10.")] = None,
-    concurrency: Annotated[
-        str | None, typer.Option(metavar="N", help="Users at the same time, 1-64. Default: 8.")
+    reset_cursor: Annotated[bool, typer.Option("--reset-cursor", help=DEFINITIONS["reset_cursor"].option())] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=DEFINITIONS["dry_run"].option())] = False,
+    rate_limit: Annotated[
+        str | None, typer.Option(metavar="N", help=DEFINITIONS["rate_limit"].option(default="10"))
     ] = None,
+    concurrency: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["concurrency"].option())] = None,
     batch_size: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Users between checkpoints, 1-5000. Default: 500."),
+        typer.Option(metavar="N", help=DEFINITIONS["batch_size"].option()),
     ] = None,
     sleep_ms: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Rest between batches, 0-60000 ms. Default: 0."),
+        typer.Option(metavar="N", help=DEFINITIONS["sleep_ms"].option()),
     ] = None,
     max_runtime_ms: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Length of one run, 1000-21600000 ms. Default: 900000."),
+        typer.Option(metavar="N", help=DEFINITIONS["max_runtime_ms"].option()),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End where a run ends, instead of going on.")] = False,
     max_consecutive_failures: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Pause after so many failures in a row, 1-1000. Default: 25."),
+        typer.Option(metavar="N", help=DEFINITIONS["max_consecutive_failures"].option()),
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option(metavar="MODE", help="full: failures, then on; cursor: only on; failed: only failures."),
+        typer.Option(metavar="MODE", help=DEFINITIONS["mode"].option()),
     ] = None,
     retry_failed: Annotated[
         bool | None,
-        typer.Option("--retry-failed/--no-retry-failed", help="Retry failures before going on."),
+        typer.Option("--retry-failed/--no-retry-failed", help=DEFINITIONS["retry_failed_before_cursor"].option()),
     ] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older graph up to date first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as it ended, one JSON document.")] = False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retrograph.cli.session import configured, run
+from retrograph.jobs.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
@@ -13,33 +14,26 @@ if TYPE_CHECKING:
 
 def identity(
     key: Annotated[str | None, typer.Option(metavar="KEY", help="The job's name. Default: identity.")] = None,
-    reset_cursor: Annotated[bool, typer.Option("--reset-cursor", help="Start the same key over.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Walk the users, write nothing.")] = False,
-    rate_limit: Annotated[
-        str | None, typer.Option(metavar="N", help="Users a second, 0.1-10000. Default: as fast as they go.")
-    ] = None,
-    concurrency: Annotated[
-        str | None, typer.Option(metavar="N", help="Users under way at the same time, 1-64. Default: 8.")
-    ] = None,
-    batch_size: Annotated[
-        str | None, typer.Option(metavar="N", help="Users between checkpoints, 1-5000. Default: 500.")
-    ] = None,
-    sleep_ms: Annotated[
-        str | None, typer.Option(metavar="N", help="Rest between batches, 0-60000 ms. Default: 0.")
-    ] = None,
+    reset_cursor: Annotated[bool, typer.Option("--reset-cursor", help=DEFINITIONS["reset_cursor"].option())] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=DEFINITIONS["dry_run"].option())] = False,
+    rate_limit: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["rate_limit"].option())] = None,
+    concurrency: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["concurrency"].option())] = None,
+    batch_size: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["batch_size"].option())] = None,
+    sleep_ms: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["sleep_ms"].option())] = None,
     max_runtime_ms: Annotated[
-        str | None, typer.Option(metavar="N", help="Length of one run, 1000-21600000 ms. Default: 900000.")
+        str | None, typer.Option(metavar="N", help=DEFINITIONS["max_runtime_ms"].option())
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End where a run ends, instead of going on.")] = False,
     max_consecutive_failures: Annotated[
-        str | None, typer.Option(metavar="N", help="Pause after so many failures in a row, 1-1000. Default: 25.")
+        str | None, typer.Option(metavar="N", help=DEFINITIONS["max_consecutive_failures"].option())
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option(metavar="MODE", help="full: failures, then on; cursor: only on; failed: only failures."),
+        typer.Option(metavar="MODE", help=DEFINITIONS["mode"].option()),
     ] = None,
     retry_failed: Annotated[
-        bool | None, typer.Option("--retry-failed/--no-retry-failed", help="Retry failures before going on.")
+        bool | None,
+        typer.Option("--retry-failed/--no-retry-failed", help=DEFINITIONS["retry_failed_before_cursor"].option()),
     ] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older graph up to date first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as it ended, one JSON document.")] = False,

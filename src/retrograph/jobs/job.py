@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.state import JobState
 
 Mode: TypeAlias = Literal["full", "cursor", "failed"]
@@ -107,6 +108,8 @@ class Job:
     """The frozen ids; `None`: it walks a source of its own."""
     rate: float | None = None
     """Items per second, windowed, at the last checkpoint."""
+    pressure: Pressure | None = None
+    """What slowed its last run down, at the last checkpoint."""
     elapsed_ms: int = 0
     """Time spent in its runs."""
     epoch: int = 0
@@ -177,8 +180,9 @@ class LogEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The pace at one moment: items per second."""
+    """The pace at one moment: items per second, and how many were scanned and are failed by then."""
 
     at: int
     rate: float
     scanned: int
+    failed: int = 0

@@ -10,6 +10,7 @@ from retrograph.errors import DependencyDown, LeaseLost
 from retrograph.jobs.halt import Halt
 from retrograph.jobs.job import Job, Phase, Retry, Sample
 from retrograph.jobs.keeper import LeaseKeeper
+from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.progress import Progress, Rates
 from retrograph.jobs.store import Checkpoint, Claimed, Ending, JobStore
 from retrograph.jobs.tally import Tally
@@ -45,6 +46,8 @@ class Ledger:
         self.total = job.total
         self.phase: Phase = "discovery"
         self.finishing = job.finishing
+        self.pressure: Callable[[], Pressure | None] = lambda: None
+        """What slows the run down, as its load tells."""
 
     def end_retry(self) -> None:
         """The pass over failures is at its end."""
@@ -142,6 +145,7 @@ class Ledger:
             finishing=self.finishing,
             elapsed_ms=elapsed,
             rate=progress.rate,
+            pressure=self.pressure(),
             sample=self._sample(progress),
         )
 
@@ -153,4 +157,5 @@ class Ledger:
         if progress.rate is None or now - self._sampled_at < SAMPLE_SECONDS:
             return None
         self._sampled_at = now
-        return Sample(at=to_millis(self._clock.now()), rate=progress.rate, scanned=progress.counts.scanned)
+        counts = progress.counts
+        return Sample(at=to_millis(self._clock.now()), rate=progress.rate, scanned=counts.scanned, failed=counts.failed)

@@ -4,46 +4,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any
 
 from retrograph.clock import to_millis
 from retrograph.errors import UsageError
 from retrograph.facts import EARLIEST_INSTANT, UNKNOWN_TIME
+from retrograph.jobs.definitions import (
+    BEGINNINGS_ONLY,
+    CHOICES,
+    FLAGS,
+    NAMES,
+    RANGES,
+    SERVICE_RATE,
+)
 from retrograph.jobs.job import Parameters
-
-DEFAULT_LOOKBACK_DAYS: Final = 365
-SERVICE_RATE: Final = 10.0
-"""Items per second for kinds that call services, unless asked for otherwise."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """A number's safe range, ends included."""
-
-    low: float
-    high: float
-    whole: bool = True
-
-    def text(self) -> str:
-        return f"{self.low:,g}-{self.high:,.12g}" if not self.whole else f"{self.low:,.0f}-{self.high:,.0f}"
-
-
-RANGES: Final[Mapping[str, Range]] = {
-    "batch_size": Range(low=1, high=5_000),
-    "sleep_ms": Range(low=0, high=60_000),
-    "max_runtime_ms": Range(low=1_000, high=21_600_000),
-    "max_consecutive_failures": Range(low=1, high=1_000),
-    "rate_limit": Range(low=0.1, high=10_000, whole=False),
-    "concurrency": Range(low=1, high=64),
-    "lookback_days": Range(low=1, high=3_650),
-}
-FLAGS: Final = ("retry_failed_before_cursor", "reset_cursor", "dry_run")
-CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "mode": ("full", "cursor", "failed"),
-    "executor": ("inline",),
-}
-NAMES: Final = (*RANGES, *FLAGS, *CHOICES, "as_of")
-_BEGINNINGS_ONLY: Final = ("lookback_days", "as_of", "reset_cursor", "dry_run")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +63,7 @@ def read(raw: Mapping[str, object], *, from_text: bool = False) -> Asked:
         else:
             found[name] = read_instant(value, name)
     return Asked(
-        changes={name: value for name, value in found.items() if name not in _BEGINNINGS_ONLY},
+        changes={name: value for name, value in found.items() if name not in BEGINNINGS_ONLY},
         as_of=found.get("as_of"),
         lookback_days=found.get("lookback_days"),
         reset_cursor=found.get("reset_cursor", False),

@@ -1,7 +1,7 @@
 """What can be asked of the job store's lists, and which failures a retry means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from retrograph.jobs.job import Job
 from retrograph.jobs.state import JobState
@@ -60,7 +60,25 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailureSummary:
-    """How many unresolved failures there are of each class."""
+class FailureGroup:
+    """The unresolved failures of one class: how many, the first and last time (milliseconds), and the latest new one
+    as an example."""
 
-    by_class: Mapping[str, int] = field(default_factory=dict)
+    error_class: str
+    count: int
+    first_at: int
+    last_at: int
+    item: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureSummary:
+    """How many unresolved failures there are of each class, the most frequent first."""
+
+    groups: Sequence[FailureGroup] = ()
+
+    @property
+    def by_class(self) -> Mapping[str, int]:
+        """The counts alone."""
+        return {group.error_class: group.count for group in self.groups}

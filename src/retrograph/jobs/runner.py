@@ -18,6 +18,7 @@ from retrograph.jobs.halt import Halt, drain
 from retrograph.jobs.job import Job
 from retrograph.jobs.keeper import LeaseKeeper
 from retrograph.jobs.ledger import Ledger
+from retrograph.jobs.pressure import Pressed
 from retrograph.jobs.progress import Watch
 from retrograph.jobs.state import RETRIED, JobState, PauseReason
 from retrograph.jobs.store import Claimed, Ending, FailureQuery, JobStore
@@ -93,6 +94,8 @@ class Run:
 
     async def _steps(self, open_work: Callable[[], Awaitable[Work]]) -> None:
         async with self._opened(open_work) as work:
+            if isinstance(work.load, Pressed):
+                self._ledger.pressure = work.load.pressure
             await self._discover(work.source)
             crew = Crew(work.load, self._ledger, self._keeper, self.halt, self._clock, self._parameters)
             await self._retry(crew)

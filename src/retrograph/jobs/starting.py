@@ -17,11 +17,12 @@ from retrograph.errors import (
 )
 from retrograph.jobs import parameters
 from retrograph.jobs.claiming import process_name, take
+from retrograph.jobs.definitions import DEFAULT_LOOKBACK_DAYS
 from retrograph.jobs.frozen import freeze
 from retrograph.jobs.job import NO_GRAPH, Job, Parameters, Spec
 from retrograph.jobs.keys import checked_key
 from retrograph.jobs.kind import Kind, Resolved
-from retrograph.jobs.parameters import DEFAULT_LOOKBACK_DAYS, Asked
+from retrograph.jobs.parameters import Asked
 from retrograph.jobs.progress import Watch
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
 from retrograph.jobs.resuming import check_same, forecast_of, key_of, named, not_claimable, nothing_to_do, retry_of

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Parameters, Phase, Retry, Run, Sample, Spec
+from retrograph.jobs.pressure import Pressure
+from retrograph.jobs.queries import FailureGroup as FailureGroup
 from retrograph.jobs.queries import FailureQuery as FailureQuery
 from retrograph.jobs.queries import FailureSummary as FailureSummary
 from retrograph.jobs.queries import JobPage as JobPage
@@ -135,6 +137,7 @@ class Checkpoint:
     finishing: bool = False
     elapsed_ms: int = 0
     rate: float | None = None
+    pressure: Pressure | None = None
     sample: Sample | None = None
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from retrograph.clock import iso
 from retrograph.jobs.job import Job, Json
+from retrograph.jobs.pressure import pressure_document
 from retrograph.jobs.progress import eta_seconds
 from retrograph.jobs.state import HELD
 
@@ -30,6 +31,7 @@ def job_as_json(job: Job) -> dict[str, Json]:
         "percent": None if job.percent is None else round(job.percent, 1),
         "rate": None if job.rate is None or not running else round(job.rate, 2),
         "eta_seconds": _eta(job) if running else None,
+        "pressure": pressure_document(job.pressure) if running else None,
         "elapsed_ms": job.elapsed_ms,
         "needs_attention": job.needs_attention,
         "archived": job.archived_at is not None,

@@ -41,14 +41,24 @@ def rest_ms(job: Job, patience: Patience) -> int:
     return min(patience.longest_wait_ms, patience.first_wait_ms << min(doublings, 30))
 
 
+def resumes_at(job: Job, patience: Patience) -> int | None:
+    """When a job that rests is due, in milliseconds; `None` where it is not resumed by itself."""
+    if verdict(job, 0, patience) not in ("resume", "wait"):
+        return None
+    return _paused_at(job) + rest_ms(job, patience)
+
+
 def verdict(job: Job, now: int, patience: Patience) -> Verdict:
     """What is to be done about a job at that instant."""
     if job.state not in RESUMABLE or job.spec.dry_run or job.archived_at is not None or job.needs_attention:
         return "leave"
     if job.idle_tries >= patience.most_idle_tries:
         return "attend"
-    paused_at = job.updated_at if job.paused_at is None else job.paused_at
-    return "resume" if now - paused_at >= rest_ms(job, patience) else "wait"
+    return "resume" if now - _paused_at(job) >= rest_ms(job, patience) else "wait"
+
+
+def _paused_at(job: Job) -> int:
+    return job.updated_at if job.paused_at is None else job.paused_at
 
 
 class Watchdog:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
 from retrograph.errors import DependencyDown, ServiceFailed
 from retrograph.facts import Facts, Loaded
+from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.work import Outcome, Permit, unconditionally
 from retrograph.loading.history_facts import (
     Catalogue,
@@ -67,11 +68,12 @@ class HistorySpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadHooks:
     """What the load needs from elsewhere: to see that the graph is up (raises DependencyDown where it is not), what to
-    do after the last user, what to close."""
+    do after the last user, what to close, what slows it down."""
 
     ping_graph: Callable[[], Awaitable[None]]
     finish: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
+    pressure: Callable[[], Pressure | None] = lambda: None
 
 
 class UserHistoryLoad:
@@ -106,6 +108,10 @@ class UserHistoryLoad:
         """Sees that every URL is the service it should be. Raises ConfigurationError or DependencyDown."""
         for client in self._clients.values():
             await client.check()
+
+    def pressure(self) -> Pressure | None:
+        """What slows the services down, or makes calls wait."""
+        return self._hooks.pressure()
 
     async def finish(self) -> None:
         """After the last user: the graph settles what depends on shared nodes."""

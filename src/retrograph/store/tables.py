@@ -55,6 +55,7 @@ jobs = Table(
     Column("whole", Boolean, nullable=False, server_default=true()),
     Column("list_id", Text),
     Column("rate", Float),
+    Column("pressure", Text),
     Column("elapsed_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("checkpoints", BigInteger, nullable=False, server_default=text("0")),
@@ -160,4 +161,5 @@ samples = Table(
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("rate", Float, nullable=False),
     Column("scanned", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False, server_default=text("0")),
 )

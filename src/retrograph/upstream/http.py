@@ -55,15 +55,17 @@ class Pace(Protocol):
 class CallWatcher(Protocol):
     """Whoever counts what calls cost: metrics."""
 
-    def retried(self, service: str, kind: str) -> None:
-        """A call is tried again; `kind` is a status, `timeout`, `connection`, `truncated` or `token`."""
+    def retried(self, service: str, kind: str, seconds: float) -> None:
+        """A call is tried again in so many seconds; `kind` is a status, `timeout`, `connection`, `truncated` or
+        `token`."""
         ...
 
 
 class RetryCounts(Counter[tuple[str, str]]):
     """A watcher that only counts, by service and kind."""
 
-    def retried(self, service: str, kind: str) -> None:
+    def retried(self, service: str, kind: str, seconds: float) -> None:
+        del seconds
         self[service, kind] += 1
 
 

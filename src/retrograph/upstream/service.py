@@ -15,7 +15,7 @@ from yarl import URL
 from retrograph.errors import ConfigurationError, DependencyDown, MalformedAnswer, ServiceFailed
 from retrograph.upstream import retries
 from retrograph.upstream.bearer import Bearer
-from retrograph.upstream.http import Endpoint, Http, Pace
+from retrograph.upstream.http import CallWatcher, Endpoint, Http, Pace
 
 T = TypeVar("T")
 
@@ -49,9 +49,10 @@ def segment(raw: str) -> str:
 class Service:
     """One service: `fetch` a document, `probe` that it is the right one, `ping` that it is up."""
 
-    def __init__(self, http: Http, endpoint: Endpoint, pace: Pace) -> None:
-        """Raises ConfigurationError where the URL is none."""
+    def __init__(self, http: Http, endpoint: Endpoint, pace: Pace, watcher: CallWatcher | None = None) -> None:
+        """`watcher` looks on instead of the session's. Raises ConfigurationError where the URL is none."""
         self._http = http
+        self._watcher = watcher or http.watcher
         self._endpoint = endpoint
         self._base = _checked_base(endpoint)
         self._shown = _without_credentials(self._base)
@@ -154,8 +155,9 @@ class Service:
         fault = state.outcome.exception() if state.outcome is not None else None
         if not isinstance(fault, retries.Transient):
             return 0.0
-        self._http.watcher.retried(self.name, fault.kind)
-        return retries.wait_seconds(state.attempt_number, fault.retry_after, self._http.chance())
+        seconds = retries.wait_seconds(state.attempt_number, fault.retry_after, self._http.chance())
+        self._watcher.retried(self.name, fault.kind, seconds)
+        return seconds
 
     async def _try(self, call: _Call) -> _Reply:
         bearer = self._bearer.header()

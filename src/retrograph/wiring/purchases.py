@@ -13,15 +13,15 @@ from retrograph.errors import UsageError
 from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.store import GraphStore
 from retrograph.graph.writer import GraphWriter
+from retrograph.jobs.definitions import SERVICE_RATE
 from retrograph.jobs.job import Job, Json
 from retrograph.jobs.kind import Resolved
-from retrograph.jobs.pacing import Pacer
-from retrograph.jobs.parameters import SERVICE_RATE
 from retrograph.jobs.work import Load, Source
 from retrograph.loading.user_history import HistorySpec, LoadHooks, UserHistoryLoad
 from retrograph.sources.compact import UserIds
 from retrograph.sources.user_ids import ids_from_graph, ids_from_list, ids_inline
 from retrograph.upstream.http import Http
+from retrograph.upstream.pressures import Pressures
 from retrograph.wiring.upstream import history_services
 
 
@@ -113,14 +113,15 @@ class Purchases:
     async def open_load(self, job: Job) -> Load:
         target, clock = self._open, self._clock
         rate = job.parameters.rate_limit or SERVICE_RATE
-        services = history_services(self._settings, target.http, lambda: Pacer(clock, rate), clock)
+        pressures = Pressures(rate, clock, target.http.watcher)
+        services = history_services(self._settings, target.http, pressures.pacer, clock, pressures)
         spec = HistorySpec(
             job_key=job.key,
             as_of=job.spec.as_of,
             lookback_days=job.spec.lookback_days,
             item_seconds=self._settings.http.item_seconds,
         )
-        return UserHistoryLoad(services, target.writer, spec, self._hooks(target), clock)
+        return UserHistoryLoad(services, target.writer, spec, self._hooks(target, pressures), clock)
 
     @property
     def _open(self) -> Target:
@@ -128,11 +129,11 @@ class Purchases:
             raise RuntimeError("this needs a graph, and none was opened")
         return self._target
 
-    def _hooks(self, target: Target) -> LoadHooks:
+    def _hooks(self, target: Target, pressures: Pressures) -> LoadHooks:
         async def finish() -> None:
             await recount_until_clear(target.graph, self._clock)
 
         async def nothing() -> None:
             """The graph and the session outlive a run."""
 
-        return LoadHooks(ping_graph=target.graph.ping, finish=finish, close=nothing)
+        return LoadHooks(ping_graph=target.graph.ping, finish=finish, close=nothing, pressure=pressures.pressure)

@@ -12,8 +12,8 @@ from retrograph.errors import DependencyDown
 from retrograph.jobs.pacing import Pacer
 from retrograph.loading.user_history import HistoryServices
 from retrograph.upstream.categories import Categories
+from retrograph.upstream.http import CallWatcher, Http, HttpLimits, Pace
 from retrograph.upstream.http import Endpoint as ClientEndpoint
-from retrograph.upstream.http import Http, HttpLimits, Pace
 from retrograph.upstream.products import Products
 from retrograph.upstream.purchase_history import PurchaseHistory
 from retrograph.upstream.service import Service
@@ -34,11 +34,17 @@ def http_client(settings: Settings, clock: Clock) -> Http:
     return Http(clock, limits=limits)
 
 
-def history_services(settings: Settings, http: Http, pace: Callable[[], Pace], clock: Clock) -> HistoryServices:
+def history_services(
+    settings: Settings,
+    http: Http,
+    pace: Callable[[str], Pace],
+    clock: Clock,
+    watcher: CallWatcher | None = None,
+) -> HistoryServices:
     """The clients, each with a pace of its own. Raises ConfigurationError for a service that is not configured."""
 
     def service(endpoint: Endpoint) -> Service:
-        return Service(http, _client_endpoint(settings, endpoint), pace())
+        return Service(http, _client_endpoint(settings, endpoint), pace(endpoint.service), watcher)
 
     categories = settings.endpoint("categories")
     return HistoryServices(
@@ -89,7 +95,7 @@ async def probing(settings: Settings) -> AsyncIterator[HistoryServices]:
     clock = SystemClock()
     http = http_client(settings, clock)
     try:
-        services = history_services(settings, http, lambda: Pacer(clock, _UNHURRIED), clock)
+        services = history_services(settings, http, lambda _: Pacer(clock, _UNHURRIED), clock)
         yield services
     finally:
         await http.close()

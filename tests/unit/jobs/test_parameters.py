@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrograph.errors import UsageError
+from retrograph.jobs.definitions import RANGES
 from retrograph.jobs.job import Parameters
 from retrograph.jobs.keys import checked_key, derived_key, dry_key
-from retrograph.jobs.parameters import RANGES, defaults, read
+from retrograph.jobs.parameters import defaults, read
 
 LIMITS = {
     "batch_size": (1, 5_000, 500),

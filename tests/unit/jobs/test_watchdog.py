@@ -10,7 +10,7 @@ from retrograph.clock import to_millis
 from retrograph.errors import DependencyDown, JobRefused, UsageError
 from retrograph.jobs.job import Job, Spec
 from retrograph.jobs.state import JobState
-from retrograph.jobs.watchdog import Patience, Watchdog, rest_ms, verdict
+from retrograph.jobs.watchdog import Patience, Watchdog, rest_ms, resumes_at, verdict
 from tests.unit.jobs.engine import World
 
 MINUTE = 60_000
@@ -46,6 +46,14 @@ def test_ten_tries_without_progress_need_a_person() -> None:
 def test_it_waits_to_the_millisecond() -> None:
     assert verdict(paused(), 1_000 + 5 * MINUTE - 1, PATIENCE) == "wait"
     assert verdict(paused(), 1_000 + 5 * MINUTE, PATIENCE) == "resume"
+
+
+def test_it_can_be_told_before_when_a_job_will_be_resumed() -> None:
+    assert resumes_at(paused(), PATIENCE) == 1_000 + 5 * MINUTE
+    assert resumes_at(paused(reason="shutdown"), PATIENCE) == 1_000
+    assert resumes_at(paused(JobState.STOPPED), PATIENCE) is None
+    assert resumes_at(replace(paused(), needs_attention=True), PATIENCE) is None
+    assert resumes_at(paused(tries=10), PATIENCE) is None
 
 
 @pytest.mark.parametrize("state", sorted(set(JobState) - {JobState.PAUSED, JobState.INTERRUPTED}))

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from retrograph.clock import MILLIS_PER_DAY
 from retrograph.errors import LeaseLost
 from retrograph.jobs.job import Job, Sample
+from retrograph.jobs.pressure import pressure_document
 from retrograph.jobs.sql.moves import ENGINE, end_run, lease_holds, locked_now, move, read_job
-from retrograph.jobs.sql.rows import packed, summed
+from retrograph.jobs.sql.rows import packed, summed, to_json
 from retrograph.jobs.state import HELD, JobState, settle
 from retrograph.jobs.store import Asked, Checkpoint, Ending, FailedItem, Lease
 from retrograph.jobs.text import MESSAGE_LENGTH, WORD_LENGTH, stored
@@ -150,6 +151,7 @@ def _apply(connection: Connection, row: RowMapping, now: int, wanted: Checkpoint
         "finishing": wanted.finishing,
         "elapsed_ms": row["elapsed_ms"] + wanted.elapsed_ms,
         "rate": wanted.rate,
+        "pressure": None if wanted.pressure is None else to_json(pressure_document(wanted.pressure)),
     }
 
 
@@ -231,4 +233,5 @@ def _sample(connection: Connection, job_id: str, sample: Sample) -> None:
     mine = samples.c.job_id == job_id
     connection.execute(delete(samples).where(mine, samples.c.at.in_((sample.at,))))
     connection.execute(delete(samples).where(mine, samples.c.at < sample.at - MILLIS_PER_DAY))
-    connection.execute(insert(samples).values(job_id=job_id, at=sample.at, rate=sample.rate, scanned=sample.scanned))
+    values = {"at": sample.at, "rate": sample.rate, "scanned": sample.scanned, "failed": sample.failed}
+    connection.execute(insert(samples).values(job_id=job_id, **values))

@@ -12,7 +12,7 @@ from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.sql.claims import selected
 from retrograph.jobs.sql.rows import JOB_COLUMNS, event_of, failure_of, job_of, run_of, sample_of, to_json
 from retrograph.jobs.state import RESUMABLE
-from retrograph.jobs.store import FailureQuery, FailureSummary, JobPage, JobQuery, Selection
+from retrograph.jobs.store import FailureGroup, FailureQuery, FailureSummary, JobPage, JobQuery, Selection
 from retrograph.store.engine import Database
 from retrograph.store.tables import events, failures, jobs, runs, samples
 
@@ -132,10 +132,28 @@ def count_failures(connection: Connection, job_id: str, selection: Selection) ->
 
 def failure_summary(connection: Connection, job_id: str) -> FailureSummary:
     """See `JobStore.failure_summary`."""
-    kind = failures.c.error_class
-    wanted = select(kind, func.count()).where(failures.c.job_id == job_id, failures.c.resolved_at.is_(None))
-    found = connection.execute(wanted.group_by(kind).order_by(func.count().desc(), kind))
-    return FailureSummary(by_class={row[0]: row[1] for row in found})
+    kind, number = failures.c.error_class, failures.c.number
+    figures = (kind, func.count(), func.min(failures.c.first_at), func.max(failures.c.last_at), func.max(number))
+    wanted = select(*figures).where(failures.c.job_id == job_id, failures.c.resolved_at.is_(None)).group_by(kind)
+    found = connection.execute(wanted.order_by(func.count().desc(), kind)).all()
+    example = select(number, failures.c.item, failures.c.message)
+    latest = [row[4] for row in found]
+    examples = connection.execute(example.where(failures.c.job_id == job_id, number.in_(latest))).all()
+    words = {row[0]: (row[1], row[2]) for row in examples}
+    return FailureSummary(
+        groups=[
+            FailureGroup(
+                error_class=row[0],
+                count=row[1],
+                first_at=row[2],
+                last_at=row[3],
+                item=item,
+                message=message,
+            )
+            for row in found
+            for item, message in [words.get(row[4], ("", ""))]
+        ]
+    )
 
 
 def log(connection: Connection, job_id: str, after: int, limit: int) -> Sequence[LogEvent]:

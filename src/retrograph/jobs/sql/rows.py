@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Parameters, Retry, Run, Sample, Spec
+from retrograph.jobs.pressure import pressure_of
 from retrograph.jobs.state import JobState
 from retrograph.store.tables import jobs
 
@@ -45,6 +46,7 @@ def job_of(row: RowMapping) -> Job:
             refused=json.loads(row["refused"]),
         ),
         retry=_retry_of(row),
+        pressure=pressure_of(json.loads(row["pressure"]) if row["pressure"] else None),
         finishing=bool(row["finishing"]),
         complete=bool(row["complete"]),
         whole=bool(row["whole"]),
@@ -85,7 +87,7 @@ def event_of(row: RowMapping) -> LogEvent:
 
 def sample_of(row: RowMapping) -> Sample:
     """A sample out of its row."""
-    return Sample(at=row["at"], rate=row["rate"], scanned=row["scanned"])
+    return Sample(at=row["at"], rate=row["rate"], scanned=row["scanned"], failed=row["failed"])
 
 
 def summed(stored: str, added: Mapping[str, int]) -> str:
