@@ -1,0 +1,105 @@
+"""The one formatter of the console: numbers, durations, rates, instants and text from outside, as people read them."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from retrograph.clock import from_millis
+
+NOTHING: Final = "–"
+"""What stands where there is no value; a zero is shown as one."""
+
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+_INVISIBLE: Final = frozenset(
+    [*range(0x00, 0x20), *range(0x7F, 0xA0), 0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010)]
+    + [*range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC)]
+)
+
+
+def number(value: int | float | None) -> str:
+    """`34,412`; with a fraction below ten only: `9.6`."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, float) and not value.is_integer() and abs(value) < 1_000:
+        return f"{value:,.1f}"
+    return f"{value:,.0f}"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 item`, `2,377 items`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """At most two units: `45 s`, `8 min 20 s`, `1 h 10 min`, `3 d 4 h`; from ten minutes on without seconds."""
+    if seconds is None:
+        return NOTHING
+    if 0 < seconds < 1:
+        return "under 1 s"
+    rest = max(0, round(seconds))
+    if rest >= 600:
+        rest -= rest % 60
+    parts: list[str] = []
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+        if len(parts) == 2:
+            break
+    return " ".join(parts) or "0 s"
+
+
+def ago(millis: int, now: int) -> str:
+    """`now`, `12 s ago`, `52 min ago`, `3 h ago`, `yesterday`, `5 days ago`; `in 4 min` for what is to come."""
+    seconds = (now - millis) / 1000
+    if abs(seconds) < 2:
+        return "now"
+    count, unit = _rough(abs(seconds))
+    if unit == "day":
+        if count == 1:
+            return "yesterday" if seconds > 0 else "tomorrow"
+        unit = "days"
+    return f"{count} {unit} ago" if seconds > 0 else f"in {count} {unit}"
+
+
+def _rough(seconds: float) -> tuple[int, str]:
+    for unit, size, below in (("s", 1, 60), ("min", 60, 3_600), ("h", 3_600, 86_400)):
+        if seconds < below:
+            return int(seconds // size), unit
+    return int(seconds // 86_400), "day"
+
+
+def rate(per_second: float | None) -> str:
+    """`9.6/s`; below one in a second, in a minute: `24/min`."""
+    if per_second is None:
+        return NOTHING
+    if 0 < per_second < 1:
+        return f"{number(round(per_second * 60, 1))}/min"
+    return f"{number(round(per_second, 1))}/s"
+
+
+def utc(millis: int | None) -> str:
+    """`2026-11-20 12:39:02 UTC`."""
+    return NOTHING if millis is None else from_millis(millis).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def machine(millis: int) -> str:
+    """The `datetime` attribute of a `<time>`."""
+    return from_millis(millis).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def day(instant: datetime) -> str:
+    """`20 Nov 2026`, in UTC."""
+    moment = instant.astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def shown(text: str | None) -> str:
+    """Text from outside with what nobody could see written out: a right-to-left override becomes `⟨U+202E⟩`.
+
+    Escaping is the template's; this keeps an id from reading as another one.
+    """
+    if not text:
+        return ""
+    return "".join(f"⟨U+{ord(sign):04X}⟩" if ord(sign) in _INVISIBLE and sign != "\n" else sign for sign in text)

@@ -1,0 +1,91 @@
+"""Templates into pages: the one Jinja2 environment, and what every page needs to know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from retrograph.web.console import formatting
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = HERE / "static"
+STYLESHEETS: Final = ("tokens", "base", "layout", "controls", "marks", "panels", "floating", "tables", "jobs")
+NAVIGATION: Final = (("Jobs", "/jobs"), ("Graph", "/graph"), ("Health", "/health"))
+PRODUCTION: Final = frozenset({"prod", "production"})
+UNDER_JOBS: Final = ("/jobs", "/identity", "/purchases", "/start", "/actions")
+
+
+class Person(Protocol):
+    """Who looks at the page: what the guard found."""
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def admin(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands around every page: where one is, who one is, and what one acts on."""
+
+    environment: str
+    path: str
+    viewer: Person | None = None
+    sign_out: str = "/sign-out"
+
+    @property
+    def production(self) -> bool:
+        """Whether what is done here is done to production."""
+        return self.environment in PRODUCTION
+
+    @property
+    def navigation(self) -> Sequence[tuple[str, str]]:
+        return NAVIGATION
+
+    def is_current(self, address: str) -> bool:
+        """Whether this page belongs to that entry of the navigation."""
+        roots = UNDER_JOBS if address == "/jobs" else (address,)
+        return any(self.path == root or self.path.startswith(root + "/") for root in roots)
+
+
+@lru_cache(maxsize=1)
+def templates() -> Environment:
+    """The templates: whatever they are given is escaped, and what they were not given is an error."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("number", "duration", "rate", "utc", "machine", "shown", "plural", "ago"):
+        made.filters[name] = getattr(formatting, name)
+    made.globals["stylesheets"] = STYLESHEETS
+    return made
+
+
+def rendered(template: str, frame: Frame, now: int, values: dict[str, Any]) -> str:
+    """A template as text; `now` in milliseconds."""
+    return templates().get_template(template).render(frame=frame, now=now, **values)
+
+
+def page(
+    request: Request, template: str, *, environment: str, now: int, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """A page for whoever asks. `environment` is the installation's name, `now` the clock's time in milliseconds."""
+    frame = Frame(
+        environment=environment, path=request.url.path, viewer=getattr(request.state, "viewer", None)
+    )
+    headers = {"Cache-Control": "no-store", "Vary": "X-Fragment, HX-Request"}
+    return HTMLResponse(rendered(template, frame, now, values), status_code=status, headers=headers)
+
+
+def fragment_wanted(request: Request) -> str | None:
+    """`dialog` or `live` where a script asks for a part of a page only."""
+    return request.headers.get("x-fragment")

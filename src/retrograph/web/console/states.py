@@ -1,0 +1,89 @@
+"""A job's state as shape, word and tone, and its reason in words: pure, so that no page decides it again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from retrograph.jobs.job import Job
+from retrograph.jobs.state import HELD, JobState
+
+Tone: TypeAlias = Literal["moving", "waiting", "done", "failed", "still"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Badge:
+    """What a state looks like. `shape` names a symbol of the page's sprite."""
+
+    shape: str
+    word: str
+    tone: Tone
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a job is in its state; `at` is the instant that ends the sentence, in milliseconds."""
+
+    text: str
+    at: int | None = None
+
+
+_S = JobState
+
+BADGES: Final[Mapping[JobState, Badge]] = {
+    _S.PENDING: Badge(shape="ring", word="Pending", tone="still", meaning="Accepted, not yet started"),
+    _S.RUNNING: Badge(shape="disc", word="Running", tone="moving", meaning="A process works on it"),
+    _S.STOPPING: Badge(shape="half", word="Stopping", tone="waiting", meaning="It ends after the current items"),
+    _S.CANCELING: Badge(shape="half", word="Canceling", tone="waiting", meaning="It ends for good after the current items"),
+    _S.STOPPED: Badge(shape="square", word="Stopped", tone="still", meaning="Started again, it goes on from its cursor"),
+    _S.PAUSED: Badge(shape="pause", word="Paused", tone="waiting", meaning="It paused itself and is resumed by itself"),
+    _S.INTERRUPTED: Badge(
+        shape="broken", word="Interrupted", tone="waiting", meaning="Its process died; a server takes it over"
+    ),
+    _S.SUCCEEDED: Badge(shape="check", word="Succeeded", tone="done", meaning="Walked to the end"),
+    _S.FAILED: Badge(shape="cross", word="Failed", tone="failed", meaning="It cannot go on: an error that no retry mends"),
+    _S.CANCELED: Badge(
+        shape="barred", word="Canceled", tone="still", meaning="Ended for good; what was written stays written"
+    ),
+}
+
+ATTENTION: Final = Badge(
+    shape="alert", word="Needs attention", tone="failed", meaning="It was resumed ten times without progress"
+)
+
+REASONS: Final[Mapping[str, str]] = {
+    "max-runtime": "runtime cap",
+    "consecutive-failures": "too many failures in a row",
+    "dependency-down": "a dependency is down",
+    "shutdown": "its server stopped",
+    "retried": "failures retried; the walk is not at its end",
+}
+
+
+def badge(job: Job) -> Badge:
+    """What the job's state looks like; *Needs attention* outranks the state it rests in."""
+    return ATTENTION if job.needs_attention else BADGES[job.state]
+
+
+def reason(job: Job, resumes_at: int | None = None) -> Reason | None:
+    """The line under the state. `resumes_at` is when a watchdog takes the job up again, in milliseconds."""
+    if job.needs_attention:
+        return Reason(text=f"{_why(job)} · {job.idle_tries} tries")
+    if job.state in HELD:
+        return _activity(job)
+    text = _why(job) if job.reason else ""
+    if resumes_at is not None and job.state in (JobState.PAUSED, JobState.INTERRUPTED):
+        return Reason(text=f"{text} · resumes" if text else "resumes", at=resumes_at)
+    return Reason(text=text) if text else None
+
+
+def _why(job: Job) -> str:
+    return REASONS.get(job.reason or "", job.reason or "no progress")
+
+
+def _activity(job: Job) -> Reason | None:
+    if job.finishing:
+        return Reason(text="finishing")
+    if job.retry is not None:
+        return Reason(text="retries failures")
+    return Reason(text="discovery") if job.phase == "discovery" else None

@@ -1,0 +1,19 @@
+// What every page runs. Each module looks for what it serves and leaves the rest alone.
+import { startDialogs } from "./dialogs.js";
+import { startKeys } from "./keys.js";
+import { startLive } from "./live.js";
+import { startMenus } from "./menus.js";
+import { startSelection } from "./selection.js";
+import { startAppearance } from "./appearance.js";
+import { startTimes, localise } from "./times.js";
+import { startTips } from "./tips.js";
+
+startTimes();
+startAppearance();
+startMenus();
+startTips();
+startDialogs();
+startSelection();
+startKeys();
+startLive();
+document.addEventListener("htmx:load", (event) => localise(event.target));
