@@ -79,9 +79,7 @@ def page(
     request: Request, template: str, *, environment: str, now: int, status: int = 200, **values: Any
 ) -> HTMLResponse:
     """A page for whoever asks. `environment` is the installation's name, `now` the clock's time in milliseconds."""
-    frame = Frame(
-        environment=environment, path=request.url.path, viewer=getattr(request.state, "viewer", None)
-    )
+    frame = Frame(environment=environment, path=request.url.path, viewer=getattr(request.state, "viewer", None))
     headers = {"Cache-Control": "no-store", "Vary": "X-Fragment, HX-Request"}
     return HTMLResponse(rendered(template, frame, now, values), status_code=status, headers=headers)
 

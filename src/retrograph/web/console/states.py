@@ -34,14 +34,14 @@ BADGES: Final[Mapping[JobState, Badge]] = {
     _S.PENDING: Badge(shape="ring", word="Pending", tone="still", meaning="Accepted, not yet started"),
     _S.RUNNING: Badge(shape="disc", word="Running", tone="moving", meaning="A process works on it"),
     _S.STOPPING: Badge(shape="half", word="Stopping", tone="waiting", meaning="It ends after the current items"),
-    _S.CANCELING: Badge(shape="half", word="Canceling", tone="waiting", meaning="It ends for good after the current items"),
-    _S.STOPPED: Badge(shape="square", word="Stopped", tone="still", meaning="Started again, it goes on from its cursor"),
+    _S.CANCELING: Badge(shape="half", word="Canceling", tone="waiting", meaning="It ends for good shortly"),
+    _S.STOPPED: Badge(shape="square", word="Stopped", tone="still", meaning="A start goes on from its cursor"),
     _S.PAUSED: Badge(shape="pause", word="Paused", tone="waiting", meaning="It paused itself and is resumed by itself"),
     _S.INTERRUPTED: Badge(
         shape="broken", word="Interrupted", tone="waiting", meaning="Its process died; a server takes it over"
     ),
     _S.SUCCEEDED: Badge(shape="check", word="Succeeded", tone="done", meaning="Walked to the end"),
-    _S.FAILED: Badge(shape="cross", word="Failed", tone="failed", meaning="It cannot go on: an error that no retry mends"),
+    _S.FAILED: Badge(shape="cross", word="Failed", tone="failed", meaning="It met an error that no retry mends"),
     _S.CANCELED: Badge(
         shape="barred", word="Canceled", tone="still", meaning="Ended for good; what was written stays written"
     ),
