@@ -1,0 +1,93 @@
+"""Figures and names as people say them, for sentences about jobs. Pure, and the same at every door."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from retrograph.clock import from_millis
+
+_NOUNS: Final[Mapping[str, tuple[str, str]]] = {"purchases": ("user", "users"), "identity": ("user", "users")}
+_VERBS: Final[Mapping[str, str]] = {"purchases": "Loading", "identity": "Joining"}
+_SERVICES: Final[Mapping[str, str]] = {
+    "purchase-history": "the purchase history service",
+    "shop-orders": "the shop order service",
+    "products": "the product service",
+    "categories": "the category service",
+    "graph": "the graph",
+    "store": "the job store",
+    "users": "the users table",
+}
+_KINDS: Final[Mapping[str, str]] = {
+    "timeout": "did not answer in time",
+    "connection": "could not be reached",
+    "truncated": "broke off its answer",
+    "token": "was given a new token",
+}
+
+
+class At(NamedTuple):
+    """An instant in a sentence (milliseconds): each door shows it in the zone of whoever reads."""
+
+    millis: int
+
+
+Part = str | At
+
+
+def plain(parts: tuple[Part, ...]) -> str:
+    """The sentence with its instants in UTC."""
+    return "".join(part if isinstance(part, str) else f"{from_millis(part.millis):%H:%M} UTC" for part in parts)
+
+
+def counted(kind: str, count: int) -> str:
+    """`1 user`, `2,377 users`."""
+    one, many = _NOUNS.get(kind, ("item", "items"))
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def noun(kind: str) -> str:
+    """What a kind's items are called, in the plural."""
+    return _NOUNS.get(kind, ("item", "items"))[1]
+
+
+def doing(kind: str, *, dry_run: bool) -> str:
+    """What a run does with them: `Loading users`."""
+    return f"{'Walking' if dry_run else _VERBS.get(kind, 'Walking')} {noun(kind)}"
+
+
+def service_named(name: str | None) -> str:
+    """A dependency as people call it."""
+    return "a service" if name is None else _SERVICES.get(name, f"the service {name}")
+
+
+def refused_how(kind: str) -> str:
+    """What a service did, by the word that retries are counted under: `answered 429`."""
+    return _KINDS.get(kind, f"answered {kind}")
+
+
+def span(seconds: float) -> str:
+    """`40 s`, `15 min`, `1 h 10 min`, `3 d 4 h`: no finer than somebody waits for."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(round(whole / 3600), 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def pace(rate: float) -> str:
+    """`0.42`, `9.6`, `1,204`: as many digits as mean something."""
+    if rate >= 100:
+        return f"{rate:,.0f}"
+    digits = 1 if rate >= 1 else 2
+    text = f"{rate:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def ended(text: str) -> str:
+    """A message as the end of a sentence, with one full stop."""
+    return text.strip().rstrip(".") + "."
