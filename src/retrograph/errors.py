@@ -3,6 +3,8 @@
 RetrographError                 a sentence for a person: what, which item, what to do
 ├── UsageError                  wrong input; nothing was changed (exit code 2)
 │   ├── ConfigurationError      a setting is wrong or missing; also 401 and 403 of a service
+│   ├── OtherWork               the key stands for other work already
+│   ├── TooLarge                more than is taken at once
 │   ├── MissingExtra            a URL needs an optional dependency that is not installed
 │   └── IncompatibleGraph       another graph than the job's, or a newer schema than this version knows
 ├── DependencyDown              a server does not answer (exit code 3); a job pauses, no item is charged
@@ -21,11 +23,23 @@ class RetrographError(Exception):
 
 
 class UsageError(RetrographError):
-    """Wrong input: one sentence says what, where and what to do."""
+    """Wrong input: one sentence says what, where and what to do. `field` names the parameter that is wrong, if any."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class ConfigurationError(UsageError):
     """A setting is wrong or missing. A run that meets it fails; no item is charged."""
+
+
+class OtherWork(UsageError):
+    """A key exists, with another source or window than what was asked for."""
+
+
+class TooLarge(UsageError):
+    """More ids or bytes than are taken at once."""
 
 
 class MissingExtra(UsageError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import uuid4
 
-from retrograph.errors import RetrographError, UsageError
+from retrograph.errors import RetrographError, TooLarge, UsageError
 from retrograph.jobs.work import Item
 
 CHUNK_IDS: Final = 1_000
@@ -74,7 +74,7 @@ class _Writer:
         self._ids += len(self.waiting)
         self.waiting.clear()
         if self._ids > MOST_IDS:
-            raise UsageError(f"there are more than {MOST_IDS:,} ids: split the list into several jobs")
+            raise TooLarge(f"there are more than {MOST_IDS:,} ids: split the list into several jobs")
         if len(self._chunks) == CHUNKS_PER_WRITE:
             await self._write()
 

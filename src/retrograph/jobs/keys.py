@@ -13,7 +13,9 @@ DRY_RUN_SUFFIX: Final = ":dry-run"
 def checked_key(key: str) -> str:
     """Raises UsageError where the key breaks the rule."""
     if not _KEY.fullmatch(key):
-        raise UsageError(f"a job's key has 1-128 of the characters A-Z a-z 0-9 . _ : -, which {key[:150]!r} has not")
+        raise UsageError(
+            f"a job's key has 1-128 of the characters A-Z a-z 0-9 . _ : -, which {key[:150]!r} has not", field="key"
+        )
     return key
 
 

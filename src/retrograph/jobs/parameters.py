@@ -50,7 +50,7 @@ def read(raw: Mapping[str, object], *, from_text: bool = False) -> Asked:
     given = {name: value for name, value in raw.items() if value is not None}
     for name in given:
         if name not in NAMES:
-            raise UsageError(f"{name} is not a parameter; known are {', '.join(NAMES)}")
+            raise UsageError(f"{name} is not a parameter; known are {', '.join(NAMES)}", field=name)
     clamped: list[str] = []
     found: dict[str, Any] = {}
     for name, value in given.items():
@@ -82,13 +82,13 @@ def read_instant(value: object, name: str = "as_of") -> int:
     except OverflowError:
         millis = 0
     if not EARLIEST_INSTANT <= millis < UNKNOWN_TIME:
-        raise UsageError(f"{name} must lie between 2000-01-01 and 9999-12-30, not {_shown(value)}")
+        raise UsageError(f"{name} must lie between 2000-01-01 and 9999-12-30, not {_shown(value)}", field=name)
     return millis
 
 
 def _parse(value: object, name: str) -> date:
     problem = UsageError(
-        f"{name} must be an instant (2018-01-02T00:00:00Z) or a date (2018-01-02), not {_shown(value)}"
+        f"{name} must be an instant (2018-01-02T00:00:00Z) or a date (2018-01-02), not {_shown(value)}", field=name
     )
     if not isinstance(value, str):
         raise problem
@@ -111,9 +111,9 @@ def _number(name: str, value: object, from_text: bool) -> float:
         or not isinstance(number, int | float)
         or (isinstance(number, float) and math.isnan(number))
     ):
-        raise UsageError(f"{name} must be a number, not {_shown(value)}")
+        raise UsageError(f"{name} must be a number, not {_shown(value)}", field=name)
     if RANGES[name].whole and isinstance(number, float) and not number.is_integer() and math.isfinite(number):
-        raise UsageError(f"{name} must be a whole number, not {_shown(value)}")
+        raise UsageError(f"{name} must be a whole number, not {_shown(value)}", field=name)
     return number
 
 
@@ -143,13 +143,13 @@ def _flag(name: str, value: object, from_text: bool) -> bool:
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if from_text and isinstance(value, str) and value.strip().lower() in words:
         return words[value.strip().lower()]
-    raise UsageError(f"{name} must be true or false, not {_shown(value)}")
+    raise UsageError(f"{name} must be true or false, not {_shown(value)}", field=name)
 
 
 def _choice(name: str, value: object) -> str:
     if isinstance(value, str) and value in CHOICES[name]:
         return value
-    raise UsageError(f"{name} must be one of {', '.join(CHOICES[name])}, not {_shown(value)}")
+    raise UsageError(f"{name} must be one of {', '.join(CHOICES[name])}, not {_shown(value)}", field=name)
 
 
 def _shown(value: object) -> str:

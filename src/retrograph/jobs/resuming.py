@@ -1,13 +1,13 @@
 """What it means to start a key that may exist: which work it stands for, what is left to do, in which words. Pure."""
 
-from retrograph.errors import UsageError
+from retrograph.errors import OtherWork
 from retrograph.jobs.job import Job, Parameters
 from retrograph.jobs.keys import derived_key, dry_key
 from retrograph.jobs.kind import Kind, Resolved
 from retrograph.jobs.parameters import Asked
 from retrograph.jobs.progress import forecast
 from retrograph.jobs.requests import StartAnswer
-from retrograph.jobs.state import JobState, PauseReason
+from retrograph.jobs.state import JobState, NotPossible, PauseReason
 from retrograph.jobs.store import Selection
 
 
@@ -20,7 +20,7 @@ def key_of(kind: Kind, asked: Asked, resolved: Resolved) -> str:
 
 
 def check_same(job: Job, kind: Kind, asked: Asked, resolved: Resolved) -> None:
-    """Raises UsageError where the key stands for other work: its cursor would mean something else."""
+    """Raises OtherWork where the key stands for other work: its cursor would mean something else."""
     others = {
         "kind": job.kind != kind.name,
         "source": job.spec.digest != resolved.digest,
@@ -30,14 +30,14 @@ def check_same(job: Job, kind: Kind, asked: Asked, resolved: Resolved) -> None:
     different = [name for name, differs in others.items() if differs]
     if different:
         what = " and ".join(different)
-        raise UsageError(f"job {job.key} exists with another {what}: give another key, or start over with reset_cursor")
+        raise OtherWork(f"job {job.key} exists with another {what}: give another key, or start over with reset_cursor")
 
 
 def nothing_to_do(job: Job, wanted: Parameters, bound: str | None, asked: Asked) -> StartAnswer | None:
     """The answer to a start of a job that is complete; `None` where something is left."""
     if wanted.mode == "failed":
         if not job.counts.failed and job.epoch:
-            raise UsageError(f"job {job.key} has no unresolved failures")
+            raise NotPossible(f"job {job.key} has no unresolved failures")
         return None
     if not job.complete or job.state is not JobState.SUCCEEDED or bound not in (None, job.spec.bound):
         return None

@@ -11,6 +11,7 @@ from retrograph.errors import (
     DependencyDown,
     IncompatibleGraph,
     JobRefused,
+    OtherWork,
     RetrographError,
     ServiceFailed,
     UsageError,
@@ -60,7 +61,7 @@ class Starter:
     def kind(self, name: str) -> Kind:
         """Raises UsageError for a kind that is not known."""
         if name not in self._kinds:
-            raise UsageError(f"there is no kind {name!r}; known are {', '.join(sorted(self._kinds))}")
+            raise UsageError(f"there is no kind {name!r}; known are {', '.join(sorted(self._kinds))}", field="kind")
         return self._kinds[name]
 
     async def start(self, request: StartRequest, watch: Watch) -> StartAnswer:
@@ -86,7 +87,7 @@ class Starter:
         asked = parameters.read({**raw, "mode": "failed"})
         await self.check_graph(job)
         if job.state not in HELD and not await self._store.count_failures(job.job_id, selection):
-            raise UsageError(f"job {job.key} has no unresolved failures{named(selection)}")
+            raise NotPossible(f"job {job.key} has no unresolved failures{named(selection)}")
         claim = self._claim(job, asked.over(job.parameters), who, "retry of failures", retry=selection)
         answer = await self._take(job, claim, asked, watch)
         if answer is None:
@@ -187,7 +188,7 @@ class Starter:
     ) -> StartAnswer | None:
         """Everything is resolved anew; the former list stays in use until the lease is taken."""
         if job.kind != kind.name:
-            raise UsageError(f"job {job.key} is of kind {job.kind}: give another key")
+            raise OtherWork(f"job {job.key} is of kind {job.kind}: give another key")
         reset = Reset(spec=self._spec(asked, resolved))
         if resolved.ids is not None:
             frozen = await freeze(self._store, job.job_id, resolved.ids)

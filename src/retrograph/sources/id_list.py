@@ -8,7 +8,7 @@ import csv
 from collections.abc import Iterable
 from typing import Final
 
-from retrograph.errors import UsageError
+from retrograph.errors import TooLarge, UsageError
 from retrograph.facts import InvalidId, clean_id
 from retrograph.sources.compact import Collector
 
@@ -106,7 +106,7 @@ class IdList:
         except InvalidId as error:
             raise self._refused(line, str(error)) from error
         if not self._collector.add(user_id):
-            raise UsageError(f"{self._name} holds more than {self._limit:,} different user ids: split it")
+            raise TooLarge(f"{self._name} holds more than {self._limit:,} different user ids: split it")
 
     def _refused(self, line: int, why: str) -> UsageError:
         return UsageError(f"{self._name}, line {line}: {why}")

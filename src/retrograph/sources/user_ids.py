@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from retrograph.errors import UsageError
+from retrograph.errors import TooLarge, UsageError
 from retrograph.facts import InvalidId, clean_id
 from retrograph.sources.compact import CHUNK_IDS, Collector, UserIds
 from retrograph.sources.id_list import IdList
@@ -36,7 +36,7 @@ def ids_inline(given: Iterable[str]) -> UserIds:
         except InvalidId as error:
             raise UsageError(f"user id number {number}: {error}") from error
         if not collector.add(user_id):
-            raise UsageError(f"more than {MAX_IDS:,} different user ids were given: split them")
+            raise TooLarge(f"more than {MAX_IDS:,} different user ids were given: split them")
     return _some(collector, "no user ids were given")
 
 

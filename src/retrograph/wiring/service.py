@@ -1,7 +1,8 @@
 """From settings to the service that every door calls: what it needs is opened in order, and closed in reverse."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retrograph.clock import Clock, SystemClock
@@ -20,11 +21,31 @@ if TYPE_CHECKING:
     from retrograph.wiring.purchases import Target
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What was opened for the service, for those that need more than its verbs."""
+
+    service: Service
+    store: JobStore
+    graph: GraphStore | None
+    clock: Clock
+    graph_id: Callable[[], Awaitable[str]]
+
+
 @asynccontextmanager
 async def open_service(
     settings: Settings, *, starts: bool = False, graph: bool = False, migrate: bool = False
 ) -> AsyncIterator[Service]:
-    """The service's verbs. What `starts` a job makes the store's file; a load also needs the `graph`.
+    """The service's verbs. What `starts` a job makes the store's file; a load also needs the `graph`."""
+    async with open_parts(settings, starts=starts, graph=graph, migrate=migrate) as parts:
+        yield parts.service
+
+
+@asynccontextmanager
+async def open_parts(
+    settings: Settings, *, starts: bool = False, graph: bool = False, migrate: bool = False
+) -> AsyncIterator[Parts]:
+    """The same with what it stands on.
 
     A server is asked before a file is made: where it does not answer, nothing has been written.
     """
@@ -43,7 +64,8 @@ async def open_service(
             return opened.identity.graph_id
 
         engine = Engine(lease_seconds=settings.jobs.lease_seconds, exclusive=settings.jobs.exclusive)
-        yield Service(store, kinds, graph_id, clock, engine)
+        service = Service(store, kinds, graph_id, clock, engine)
+        yield Parts(service=service, store=store, graph=opened, clock=clock, graph_id=graph_id)
 
 
 async def _opened_graph(stack: AsyncExitStack, settings: Settings, clock: Clock, migrate: bool) -> GraphStore:

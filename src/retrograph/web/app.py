@@ -1,0 +1,52 @@
+"""The application: its routes, and what every request passes on its way to them."""
+
+from importlib.resources import files
+from typing import cast
+
+from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from retrograph import __version__
+from retrograph.errors import RetrographError
+from retrograph.web import health
+from retrograph.web.api import jobs, problems
+from retrograph.web.console.routes import router as console
+from retrograph.web.context import WebContext
+from retrograph.web.loopback import LoopbackGuard
+
+API = "/api/v1"
+
+
+def create_app(context: WebContext) -> FastAPI:
+    """The application over an opened context."""
+    app = FastAPI(
+        title="Retrograph", version=__version__, docs_url=None, redoc_url=None, openapi_url=f"{API}/openapi.json"
+    )
+    app.state.context = context
+    app.include_router(health.router)
+    app.include_router(_api(), prefix=API)
+    app.include_router(console)
+    app.mount("/static", StaticFiles(directory=str(files("retrograph.web.console") / "static")), name="static")
+    app.add_exception_handler(RetrographError, _on_error)
+    app.add_exception_handler(HTTPException, _on_refusal)
+    # What is added last is passed first: request id and access log, body limit, security headers, then the guard.
+    app.add_middleware(LoopbackGuard)
+    return app
+
+
+def _api() -> APIRouter:
+    router = APIRouter()
+    router.include_router(jobs.router)
+    return router
+
+
+async def _on_error(_request: Request, error: Exception) -> Response:
+    return problems.of_error(cast(RetrographError, error))
+
+
+async def _on_refusal(_request: Request, error: Exception) -> Response:
+    refusal = cast(HTTPException, error)
+    return problems.problem(refusal.status_code, str(refusal.detail), headers=dict(refusal.headers or {}))

@@ -1,0 +1,34 @@
+"""What every route works with: opened once for the process, and handed to the application when it is made."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from retrograph.clock import Clock
+from retrograph.config import Settings
+from retrograph.graph.store import GraphStore
+from retrograph.jobs.fleet import Fleet
+from retrograph.service import Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebContext:
+    """The parts of this process that answers are made of."""
+
+    settings: Settings
+    clock: Clock
+    service: Service
+    fleet: Fleet
+    """Starts and retries: what it starts runs in the background of this process."""
+    graph: GraphStore
+
+
+def context(request: Request) -> WebContext:
+    """The context of the application that a request came to."""
+    found: WebContext = request.app.state.context
+    return found
+
+
+Context = Annotated[WebContext, Depends(context)]
+"""The type of a route's parameter that wants it."""

@@ -1,0 +1,57 @@
+"""Which users a start is for, however a door has been told: the one place that turns words into a kind's source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retrograph.config import Settings
+from retrograph.errors import UsageError
+from retrograph.service import Service
+from retrograph.wiring import purchases
+from retrograph.wiring.identity import ConfiguredUsers
+
+GRAPH_SOURCES = ("neo4j", "graph")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What a caller says about users: one of these, or none where the kind or the key says it."""
+
+    user_ids: Sequence[str] | None = None
+    s3_uri: str | None = None
+    source: str | None = None
+    upload_id: str | None = None
+
+    def names(self) -> list[str]:
+        """Those that were given."""
+        said = {
+            "user_ids": self.user_ids,
+            "s3_uri": self.s3_uri,
+            "source": self.source,
+            "upload_id": self.upload_id,
+        }
+        return [name for name, value in said.items() if value is not None]
+
+
+async def source_of(
+    service: Service, settings: Settings, kind: str, chosen: Chosen, key: str | None, *, reset: bool
+) -> object:
+    """What `StartRequest.source` wants. Raises UsageError naming the field, NotFound, DependencyDown."""
+    given = chosen.names()
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} are given together: choose one of them", field=given[1])
+    if kind == "identity":
+        if given:
+            raise UsageError("a backfill of identities walks the configured users table: it takes none", field=given[0])
+        return ConfiguredUsers()
+    if chosen.user_ids is not None:
+        return await purchases.users_inline(chosen.user_ids)
+    if chosen.s3_uri is not None:
+        return await purchases.users_in_s3(chosen.s3_uri)
+    if chosen.source is not None:
+        if chosen.source not in GRAPH_SOURCES:
+            raise UsageError("source can only be neo4j, which stands for the graph's users", field="source")
+        return purchases.GraphUsers()
+    if key is None or reset:
+        raise UsageError("say which users to load: user_ids, s3_uri, upload_id or source", field="user_ids")
+    job = await service.show(key)
+    return purchases.FrozenUsers(digest=job.spec.digest, source=dict(job.spec.source))

@@ -1,0 +1,41 @@
+"""What a serving process holds open for as long as it lives: the service, its fleet of jobs, and the watchdog."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from retrograph.clock import Clock
+from retrograph.config import Settings
+from retrograph.graph.store import GraphStore
+from retrograph.jobs.fleet import Fleet
+from retrograph.jobs.watchdog import Watchdog
+from retrograph.service import Service
+from retrograph.wiring.service import open_parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Everything that is opened once; whoever serves runs `watchdog.watch()` beside its answers."""
+
+    settings: Settings
+    clock: Clock
+    service: Service
+    fleet: Fleet
+    watchdog: Watchdog
+    graph: GraphStore
+
+
+@asynccontextmanager
+async def open_served(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Served]:
+    """Opens it all; leaving pauses the jobs that run here and closes it. Raises DependencyDown, ConfigurationError."""
+    async with open_parts(settings, starts=True, graph=True, migrate=migrate) as parts:
+        assert parts.graph is not None
+        async with Fleet(parts.service, parts.clock) as fleet:
+            yield Served(
+                settings=settings,
+                clock=parts.clock,
+                service=parts.service,
+                fleet=fleet,
+                watchdog=Watchdog(parts.store, parts.clock, parts.graph_id, fleet.resume),
+                graph=parts.graph,
+            )
