@@ -16,7 +16,7 @@ from retrograph.jobs.frozen import FrozenItems
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.kind import Kind
 from retrograph.jobs.progress import Progress, Silent, Watch
-from retrograph.jobs.queries import FailureQuery, FailureSummary, JobPage, JobQuery, Selection
+from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, Selection
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
 from retrograph.jobs.runner import Work
 from retrograph.jobs.starting import Starter
@@ -167,6 +167,13 @@ class Service:
         """The job's pace over the last day. Raises NotFound."""
         since = to_millis(self._clock.now()) - MILLIS_PER_DAY
         return await self._store.samples((await self.show(key)).job_id, since)
+
+    async def glances(self, jobs: Sequence[Job], window_ms: int) -> Mapping[str, Glance]:
+        """What a list shows beside each of these jobs, by their ids: the pace of that window, the latest failure."""
+        if not jobs:
+            return {}
+        since = to_millis(self._clock.now()) - window_ms
+        return await self._store.glances([job.job_id for job in jobs], since)
 
     async def close(self) -> None:
         """Gives back the store."""

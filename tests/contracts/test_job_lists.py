@@ -6,6 +6,7 @@ import pytest
 
 from retrograph.errors import RetrographError, UsageError
 from retrograph.jobs.frozen import CHUNK_IDS, FrozenItems, freeze
+from retrograph.jobs.job import Sample
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState
 from retrograph.jobs.store import FailureQuery, JobQuery, NotClaimable
@@ -112,3 +113,18 @@ async def test_lists_are_searched_and_filtered(store: SqlJobStore) -> None:
     for wrong in ({"sort": "secret"}, {"after": "nonsense"}, {"after": "WyItIiwxXQ"}):
         with pytest.raises(UsageError):
             await keys(**wrong)
+
+
+async def test_a_glance_shows_the_pace_of_late_and_the_latest_failure_that_is_open(store: SqlJobStore) -> None:
+    busy, calm = (await running(store)).lease, (await running(store, key="calm")).lease
+    for number, at, rate in ((1, 100, 1.0), (2, 200, 2.0), (3, 300, 3.0)):
+        sample = Sample(at=at, rate=rate, scanned=at)
+        await store.checkpoint(busy, processed(number, 0, "1", sample=sample), LEASE_MS)
+    await store.checkpoint(busy, processed(4, 0, "2", failures=failing("x", "y", "z")), LEASE_MS)
+    await store.checkpoint(busy, processed(5, 1, "2", resolved=["z"]), LEASE_MS)
+    found = await store.glances([busy.job_id, calm.job_id], since=200)
+    assert set(found) == {busy.job_id, calm.job_id}
+    assert [sample.rate for sample in found[busy.job_id].samples] == [2.0, 3.0]
+    latest = found[busy.job_id].failure
+    assert latest is not None and latest.item == "y"
+    assert (found[calm.job_id].samples, found[calm.job_id].failure) == ([], None)

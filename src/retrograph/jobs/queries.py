@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from retrograph.jobs.job import Job
+from retrograph.jobs.job import Failure, Job, Sample
 from retrograph.jobs.state import JobState
 
 
@@ -82,3 +82,11 @@ class FailureSummary:
     def by_class(self) -> Mapping[str, int]:
         """The counts alone."""
         return {group.error_class: group.count for group in self.groups}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a list shows beside a job: its pace of late, and the latest failure that is not resolved."""
+
+    samples: Sequence[Sample] = ()
+    failure: Failure | None = None

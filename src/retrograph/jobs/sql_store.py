@@ -1,13 +1,14 @@
 """The job store on SQL: one transaction for each verb. The statements are in `jobs/sql/`, by what they are for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import Connection, text
 
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
-from retrograph.jobs.queries import FailureQuery, FailureSummary, JobPage, JobQuery, Selection
+from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, Selection
 from retrograph.jobs.sql import checkpoints, claims, freezing, moves, operators, reading
+from retrograph.jobs.sql.glances import glances
 from retrograph.jobs.state import HELD
 from retrograph.jobs.store import Asked, Checkpoint, Claim, ClaimAnswer, Ending, Lease, NewJob
 from retrograph.store.engine import Database
@@ -120,6 +121,9 @@ class SqlJobStore:
 
     async def samples(self, job_id: str, since: int) -> Sequence[Sample]:
         return await self._database.read(partial(reading.list_samples, job_id=job_id, since=since))
+
+    async def glances(self, job_ids: Sequence[str], since: int) -> Mapping[str, Glance]:
+        return await self._database.read(partial(glances, job_ids=job_ids, since=since))
 
 
 def _ping(connection: Connection) -> None:

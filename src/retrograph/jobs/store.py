@@ -6,7 +6,7 @@ log. The time that decides about leases is the store's own, read after the row's
 All verbs raise `DependencyDown` where the store does not answer, and `NotFound` for a job that does not exist.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -15,6 +15,7 @@ from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.queries import FailureGroup as FailureGroup
 from retrograph.jobs.queries import FailureQuery as FailureQuery
 from retrograph.jobs.queries import FailureSummary as FailureSummary
+from retrograph.jobs.queries import Glance as Glance
 from retrograph.jobs.queries import JobPage as JobPage
 from retrograph.jobs.queries import JobQuery as JobQuery
 from retrograph.jobs.queries import Selection as Selection
@@ -286,4 +287,8 @@ class JobStore(Protocol):
 
     async def samples(self, job_id: str, since: int) -> Sequence[Sample]:
         """Its pace since that instant."""
+        ...
+
+    async def glances(self, job_ids: Sequence[str], since: int) -> Mapping[str, Glance]:
+        """What a list shows beside these jobs: the pace since that instant, and the latest unresolved failure."""
         ...
