@@ -76,6 +76,9 @@ _TITLES = {
     "identifiers": "Identifiers",
     "http": "Patience with the services",
     "neo4j": "Neo4j",
+    "oidc": "Sign-in by OpenID Connect",
+    "proxy": "Sign-in by a trusted proxy",
+    "sessions": "Sessions",
     "jobs": "Jobs",
     "log": "Logging",
 }

@@ -1,5 +1,6 @@
 """What an operator can set: grouped settings, and one way to read them that lists every mistake at once."""
 
+from retrograph.config.entry import OidcSettings, ProxySettings, SessionSettings
 from retrograph.config.identity import IdentifierSettings, UsersSettings
 from retrograph.config.reading import ENVIRONMENT_PREFIX, TOML_FILE, load_settings
 from retrograph.config.settings import (
@@ -22,7 +23,10 @@ __all__ = [
     "JobSettings",
     "LogSettings",
     "Neo4jSettings",
+    "OidcSettings",
+    "ProxySettings",
     "ServiceSettings",
+    "SessionSettings",
     "Settings",
     "Url",
     "UsersSettings",

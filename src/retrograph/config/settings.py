@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from retrograph.config.entry import Admins, OidcSettings, ProxySettings, PublicUrl, SessionSettings
 from retrograph.config.identity import IdentifierSettings, UsersSettings
 from retrograph.config.values import CacheUrl, GraphUrl, SecretFile, ServiceUrl, StoreUrl, Url, secret_of
 from retrograph.errors import ConfigurationError
@@ -203,6 +204,17 @@ class Settings(BaseSettings):
         pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
         description="What this installation is called (`stage`, `prod`, …): a label on every log line.",
     )
+    admins: Admins | None = Field(
+        default=None,
+        description="Who may use the server: e-mail addresses, separated by commas, or the path of a file that holds "
+        "them, one a line (it begins with `/`, `./` or `../`, and is read again at each request). An address counts "
+        "if it is the verified one letter by letter, upper and lower case included.",
+    )
+    public_url: PublicUrl | None = Field(
+        default=None,
+        description="The server's address as browsers see it, such as `https://retrograph.example.com`. Sign-in by "
+        "OIDC needs it; requests for another host are then refused.",
+    )
     upstream: ServiceUrl | None = Field(
         default=None,
         description="One base URL for all four services, as the sandbox prints it. Each can have its own below.",
@@ -219,6 +231,9 @@ class Settings(BaseSettings):
     identifiers: IdentifierSettings = IdentifierSettings()
     http: HttpSettings = HttpSettings()
     neo4j: Neo4jSettings = Neo4jSettings()
+    oidc: OidcSettings = OidcSettings()
+    proxy: ProxySettings = ProxySettings()
+    sessions: SessionSettings = SessionSettings()
     jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
 
