@@ -9,10 +9,10 @@ import typer
 from typer.core import TyperGroup
 
 from retrograph.cli import backfill_identity
+from retrograph.cli import run_options as options
 from retrograph.cli.session import configured, run
 from retrograph.cli.users import Chosen, read_users, resumed
 from retrograph.errors import UsageError
-from retrograph.jobs.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
@@ -50,6 +50,7 @@ app.command("identity")(backfill_identity.identity)
 
 @app.command()
 def purchases(
+    context: typer.Context,
     user_id: Annotated[list[str] | None, typer.Option(help="A user; repeat it for more.", metavar="ID")] = None,
     user_file: Annotated[str | None, typer.Option(help="A file of ids, one a line or a CSV.", metavar="FILE")] = None,
     s3_uri: Annotated[str | None, typer.Option("--s3-uri", help="The same in S3.", metavar="s3://…")] = None,
@@ -65,75 +66,27 @@ def purchases(
         str | None,
         typer.Option(metavar="KEY", help="The job's name. Default: derived from ids and window."),
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(metavar="WHEN", help=DEFINITIONS["as_of"].option()),
-    ] = None,
-    lookback_days: Annotated[
-        str | None,
-        typer.Option(metavar="N", help=DEFINITIONS["lookback_days"].option()),
-    ] = None,
-    reset_cursor: Annotated[bool, typer.Option("--reset-cursor", help=DEFINITIONS["reset_cursor"].option())] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help=DEFINITIONS["dry_run"].option())] = False,
-    rate_limit: Annotated[
-        str | None, typer.Option(metavar="N", help=DEFINITIONS["rate_limit"].option(default="10"))
-    ] = None,
-    concurrency: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["concurrency"].option())] = None,
-    batch_size: Annotated[
-        str | None,
-        typer.Option(metavar="N", help=DEFINITIONS["batch_size"].option()),
-    ] = None,
-    sleep_ms: Annotated[
-        str | None,
-        typer.Option(metavar="N", help=DEFINITIONS["sleep_ms"].option()),
-    ] = None,
-    max_runtime_ms: Annotated[
-        str | None,
-        typer.Option(metavar="N", help=DEFINITIONS["max_runtime_ms"].option()),
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End where a run ends, instead of going on.")] = False,
-    max_consecutive_failures: Annotated[
-        str | None,
-        typer.Option(metavar="N", help=DEFINITIONS["max_consecutive_failures"].option()),
-    ] = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(metavar="MODE", help=DEFINITIONS["mode"].option()),
-    ] = None,
-    retry_failed: Annotated[
-        bool | None,
-        typer.Option("--retry-failed/--no-retry-failed", help=DEFINITIONS["retry_failed_before_cursor"].option()),
-    ] = None,
-    migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older graph up to date first.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the job as it ended, one JSON document.")] = False,
+    as_of: options.AsOf = None,
+    lookback_days: options.LookbackDays = None,
+    reset_cursor: options.ResetCursor = False,
+    dry_run: options.DryRun = False,
+    rate_limit: options.ServiceRateLimit = None,
+    concurrency: options.Concurrency = None,
+    batch_size: options.BatchSize = None,
+    sleep_ms: options.SleepMs = None,
+    max_runtime_ms: options.MaxRuntimeMs = None,
+    once: options.Once = False,
+    max_consecutive_failures: options.MaxConsecutiveFailures = None,
+    mode: options.Mode = None,
+    retry_failed: options.RetryFailed = None,
+    migrate: options.Migrate = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Load the purchases of users from the history services into the graph."""
-    raise typer.Exit(
-        run(
-            _purchases(
-                configured(),
-                Chosen(
-                    inline=tuple(user_id or ()), file=user_file, s3_uri=s3_uri, source=source, resume_from=resume_from
-                ),
-                key,
-                {
-                    "as_of": as_of,
-                    "lookback_days": lookback_days,
-                    "rate_limit": rate_limit,
-                    "concurrency": concurrency,
-                    "batch_size": batch_size,
-                    "sleep_ms": sleep_ms,
-                    "max_runtime_ms": max_runtime_ms,
-                    "max_consecutive_failures": max_consecutive_failures,
-                    "mode": mode,
-                    "retry_failed_before_cursor": retry_failed,
-                    "reset_cursor": reset_cursor or None,
-                    "dry_run": dry_run or None,
-                },
-                Manner(once=once, migrate=migrate, as_json=as_json),
-            )
-        )
-    )
+    chosen = Chosen(inline=tuple(user_id or ()), file=user_file, s3_uri=s3_uri, source=source, resume_from=resume_from)
+    given = options.asked_for(context.params)
+    manner = Manner(once=once, migrate=migrate, as_json=as_json)
+    raise typer.Exit(run(_purchases(configured(), chosen, key, given, manner)))
 
 
 async def _purchases(

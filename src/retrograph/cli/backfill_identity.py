@@ -5,55 +5,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retrograph.cli import run_options as options
 from retrograph.cli.session import configured, run
-from retrograph.jobs.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
 
 
 def identity(
+    context: typer.Context,
     key: Annotated[str | None, typer.Option(metavar="KEY", help="The job's name. Default: identity.")] = None,
-    reset_cursor: Annotated[bool, typer.Option("--reset-cursor", help=DEFINITIONS["reset_cursor"].option())] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help=DEFINITIONS["dry_run"].option())] = False,
-    rate_limit: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["rate_limit"].option())] = None,
-    concurrency: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["concurrency"].option())] = None,
-    batch_size: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["batch_size"].option())] = None,
-    sleep_ms: Annotated[str | None, typer.Option(metavar="N", help=DEFINITIONS["sleep_ms"].option())] = None,
-    max_runtime_ms: Annotated[
-        str | None, typer.Option(metavar="N", help=DEFINITIONS["max_runtime_ms"].option())
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End where a run ends, instead of going on.")] = False,
-    max_consecutive_failures: Annotated[
-        str | None, typer.Option(metavar="N", help=DEFINITIONS["max_consecutive_failures"].option())
-    ] = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(metavar="MODE", help=DEFINITIONS["mode"].option()),
-    ] = None,
-    retry_failed: Annotated[
-        bool | None,
-        typer.Option("--retry-failed/--no-retry-failed", help=DEFINITIONS["retry_failed_before_cursor"].option()),
-    ] = None,
-    migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older graph up to date first.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the job as it ended, one JSON document.")] = False,
+    reset_cursor: options.ResetCursor = False,
+    dry_run: options.DryRun = False,
+    rate_limit: options.RateLimit = None,
+    concurrency: options.Concurrency = None,
+    batch_size: options.BatchSize = None,
+    sleep_ms: options.SleepMs = None,
+    max_runtime_ms: options.MaxRuntimeMs = None,
+    once: options.Once = False,
+    max_consecutive_failures: options.MaxConsecutiveFailures = None,
+    mode: options.Mode = None,
+    retry_failed: options.RetryFailed = None,
+    migrate: options.Migrate = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Join the users of a table, and what they are known by, into the identity graph.
 
     The table and its columns are settings (RETROGRAPH_USERS_…). The same command again goes on with users who are new.
     """
-    given: dict[str, object] = {
-        "rate_limit": rate_limit,
-        "concurrency": concurrency,
-        "batch_size": batch_size,
-        "sleep_ms": sleep_ms,
-        "max_runtime_ms": max_runtime_ms,
-        "max_consecutive_failures": max_consecutive_failures,
-        "mode": mode,
-        "retry_failed_before_cursor": retry_failed,
-        "reset_cursor": reset_cursor or None,
-        "dry_run": dry_run or None,
-    }
+    given = options.asked_for(context.params)
     raise typer.Exit(run(_identity(configured(), key, given, once=once, migrate=migrate, as_json=as_json)))
 
 

@@ -7,6 +7,7 @@ import typer
 
 from retrograph.cli import graph_copy
 from retrograph.cli.graph_identity import identity_of, print_identity, stats_of
+from retrograph.cli.graph_purchases import print_purchases
 from retrograph.cli.output import print_json, print_line, print_pairs, print_table, say, warn
 from retrograph.cli.session import configured, run
 from retrograph.errors import NotFound, UsageError
@@ -93,7 +94,7 @@ def show(user: Annotated[str, typer.Argument(help="The user's id.", metavar="USE
 
 
 async def _show(settings: "Settings", user: str, as_json: bool) -> None:
-    from retrograph.cli.rendering import purchase_rows, user_document
+    from retrograph.cli.rendering import user_document
     from retrograph.facts import InvalidId, clean_id
     from retrograph.wiring.graphs import open_graph
 
@@ -113,18 +114,7 @@ async def _show(settings: "Settings", user: str, as_json: bool) -> None:
         print_json(document)
         return
     print_pairs({name: value for name, value in document["user"].items() if value not in (None, [])})
-    columns = ("product", "times", "first", "last", "days between", "again", "receipts")
-    print_table(columns, purchase_rows(document), right=("times", "days between", "again"))
-    print_table(
-        ("retailer", "receipts"),
-        ((edge["name"], edge["frequency"]) for edge in document["retailers"]),
-        right=("receipts",),
-    )
-    print_table(
-        ("category", "purchases"),
-        ((edge["name"] or edge["category_id"], edge["purchase_count"]) for edge in document["categories"]),
-        right=("purchases",),
-    )
+    print_purchases(document)
     print_identity(identity)
 
 

@@ -14,7 +14,7 @@ DEPENDENCY: Final = "users-table"
 _REFUSALS: Final = {
     "28": "refuses the user or the password",
     "3D": "has no such database",
-    "42501": "does not let this user read the table",
+    "42501": "does not let this user read it",
     "42P01": "has no such table any more",
     "42703": "has no such column any more",
 }
@@ -41,7 +41,7 @@ def _translate(error: exc.DBAPIError, where: str) -> RetrographError:
     words = _first_line(error.orig)
     for prefix, what in _REFUSALS.items():
         if state.startswith(prefix):
-            return ConfigurationError(f"the database of the users table at {where} {what}")
+            return ConfigurationError(f"the database of the users table at {where} {what}: {words}")
     if not state and "FATAL" in words and any(word in words for word in _WORDS):
         return ConfigurationError(f"the database of the users table at {where} lets nobody in: {words}")
     if error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError):

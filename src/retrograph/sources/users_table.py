@@ -6,13 +6,26 @@ How it is walked is `users_walk`; what its columns mean is `users_mapping`.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy import URL, Column, Connection, Engine, MetaData, Table, create_engine, event, inspect, make_url, select
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    false,
+    func,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError
 from sqlalchemy.types import JSON, DateTime, Integer, String, Uuid
 
@@ -20,33 +33,13 @@ from retrograph.config import redacted
 from retrograph.errors import ConfigurationError, MissingExtra
 from retrograph.sources.users_errors import DEPENDENCY, translated
 from retrograph.sources.users_mapping import Place, UsersMapping, setting_of
+from retrograph.sources.users_shape import Found, TableShape, columns_read, shape_of
 
-__all__ = ["DEPENDENCY", "TableShape", "UsersTable"]
+__all__ = ["DEPENDENCY", "UsersTable"]
 
 T = TypeVar("T")
 _log = structlog.get_logger()
 _KEY_TYPES: Final = (String, Integer, Uuid)
-
-
-class Found(NamedTuple):
-    """A place as it is in the database: its column, and in a child table the user's id and the instant."""
-
-    place: Place
-    column: Column[Any]
-    by: Column[Any] | None
-    at: Column[Any] | None
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableShape:
-    """The mapping, found in the database."""
-
-    table: Table
-    user_id: Column[Any]
-    created_at: Column[Any]
-    own: tuple[Found, ...]
-    children: tuple[tuple[Table, tuple[Found, ...]], ...]
 
 
 class UsersTable:
@@ -113,21 +106,10 @@ class UsersTable:
             finder.check_walk(user_id, created_at, self.by_time)
         if mistakes or user_id is None or created_at is None:
             raise ConfigurationError(_listed(mistakes))
-        return _shape(users, user_id, created_at, [place for place in found if place is not None])
-
-
-def _shape(users: Table, user_id: Column[Any], created_at: Column[Any], found: Sequence[Found]) -> TableShape:
-    children: dict[Table, list[Found]] = {}
-    for place in found:
-        if place.by is not None:
-            children.setdefault(place.column.table, []).append(place)
-    return TableShape(
-        table=users,
-        user_id=user_id,
-        created_at=created_at,
-        own=tuple(place for place in found if place.by is None),
-        children=tuple((table, tuple(places)) for table, places in children.items()),
-    )
+        shape = shape_of(users, user_id, created_at, [place for place in found if place is not None])
+        for statement in columns_read(shape):
+            connection.execute(statement.where(false()))  # whoever may not read them hears of it now
+        return shape
 
 
 class _Finder:
@@ -192,8 +174,6 @@ class _Finder:
 
     def _check_text(self, created_at: Column[Any]) -> None:
         """SQLite keeps whatever it is given: a number would be compared as something else."""
-        from sqlalchemy import func
-
         kind = self._connection.execute(
             select(func.typeof(created_at)).where(created_at.is_not(None)).limit(1)
         ).scalar()

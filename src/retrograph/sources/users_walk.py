@@ -14,17 +14,15 @@ import msgspec
 from sqlalchemy import Connection, Select, String, and_, func, or_, select, tuple_, type_coerce
 from sqlalchemy.types import Uuid
 
-from retrograph.clock import to_millis
 from retrograph.errors import RetrographError
-from retrograph.sources.users_table import Found, TableShape, UsersTable
+from retrograph.sources.users_instants import Instants, earlier, julian, millis, position_of
+from retrograph.sources.users_shape import Found, TableShape
+from retrograph.sources.users_table import UsersTable
 
 SAFETY_LAG: Final = timedelta(minutes=5)
 """How long a transaction that adds users may take until its rows are seen."""
 
 PAGE: Final = 2_000
-UNREADABLE: Final = -1
-"""An instant that is none: it is refused like one that is too old."""
-
 NO_VALUE: Final = "\x00"
 """Stands for a value that cannot be read: no identifier of any type, so it is counted as invalid."""
 
@@ -83,11 +81,14 @@ class UsersWalk:
         self._shape = shape
         self._bound = bound
         self._page = page
-        self._text = table.dialect == "sqlite"  # which keeps instants as text of any precision: compared as it is
+        self._instants = Instants(table.dialect)
         created = shape.created_at
-        self._created: Any = type_coerce(created, String) if self._text else created
-        self._columns = [shape.user_id, self._created, *(found.column for found in shape.own)]
-        self._columns += [found.at for found in shape.own if found.at is not None]
+        self._created: Any = type_coerce(created, String) if self._instants.as_text else created
+        read = self._created if self._instants.as_text else self._instants.read(created)
+        self._columns = [shape.user_id, read, *(found.column for found in shape.own)]
+        self._columns += [self._instants.read(found.at) for found in shape.own if found.at is not None]
+        if self._instants.have_far:
+            self._columns.append(self._instants.far(created))
 
     async def count(self, after: str | None) -> int:
         """How many users are left after a cursor."""
@@ -129,14 +130,15 @@ class UsersWalk:
         if not self._table.by_time:
             return [bound]  # ids that do not grow: new users may be anywhere
         overlap = datetime.fromisoformat(after.bound) - SAFETY_LAG
-        begins_before = after.created_at is not None and _earlier(after.created_at, overlap)
-        return [bound, self._behind(after) if begins_before else self._created >= self._instant(overlap)]
+        if after.created_at is not None and earlier(after.created_at, overlap):
+            return [bound, self._behind(after)]
+        return [bound, self._created >= self._instants.bound(overlap, self._shape.created_at)]
 
     def _bounded(self) -> Any:
-        if self._text:
+        if self._instants.as_text:
             # Whatever text is no instant is walked too: it is refused when it is read, not passed over in silence.
-            return func.coalesce(func.julianday(self._shape.created_at), 0) <= func.julianday(self._bound[:23])
-        limit = self._created <= self._instant(datetime.fromisoformat(self._bound))
+            return func.coalesce(julian(self._shape.created_at), 0) <= julian(self._bound[:23])
+        limit = self._created <= self._instants.bound(datetime.fromisoformat(self._bound), self._shape.created_at)
         return limit if self._table.by_time else or_(limit, self._created.is_(None))
 
     def _behind(self, after: _After) -> Any:
@@ -145,18 +147,10 @@ class UsersWalk:
         if not self._table.by_time:
             return user_id > key
         assert after.created_at is not None
-        at = after.created_at if self._text else self._instant(datetime.fromisoformat(after.created_at))
+        at = self._instants.compared(after.created_at, self._shape.created_at)
         if self._table.dialect in _PAIRS:
             return tuple_(self._created, user_id) > tuple_(at, key, types=(self._created.type, user_id.type))
         return and_(self._created >= at, or_(self._created > at, user_id > key))
-
-    def _instant(self, at: datetime) -> Any:
-        """An instant as the column compares it; a column without a time zone holds UTC."""
-        if self._text:
-            return at.strftime("%Y-%m-%d %H:%M:%S.%f")
-        return (
-            at if getattr(self._shape.created_at.type, "timezone", False) else at.astimezone(UTC).replace(tzinfo=None)
-        )
 
     def _rows(self, connection: Connection, statement: Select[Any]) -> list[UserRow]:
         found = connection.execute(statement).all()
@@ -167,29 +161,28 @@ class UsersWalk:
 
     def _row(self, row: Sequence[Any]) -> UserRow:
         user_id, created = row[0], row[1]
-        at = _millis(created)
         key = user_id if isinstance(user_id, int) else str(user_id)
-        position = created if created is None or isinstance(created, str) else _utc(created).isoformat()
+        position = position_of(created, row[-1] if self._instants.have_far else None)
         cursor = msgspec.json.encode(_After(self._bound, position, key)).decode()
         identifiers: list[RawIdentifier] = []
         own = self._shape.own
         instants = iter(row[2 + len(own) :])
         for found, value in zip(own, row[2:], strict=False):
-            seen = _millis(next(instants)) if found.at is not None else None
+            seen = millis(next(instants)) if found.at is not None else None
             if value is not None:
                 identifiers += _values(found, value, seen)
-        return UserRow(str(user_id), cursor, at, identifiers)
+        return UserRow(str(user_id), cursor, millis(created), identifiers)
 
     def _add_children(self, connection: Connection, ids: Sequence[Any], rows: Sequence[UserRow]) -> None:
         users = {user_id: row for user_id, row in zip(ids, rows, strict=True)}  # noqa: C416
         for table, places in self._shape.children:
             for found in places:
                 assert found.by is not None
-                columns = [found.by, found.column, *([found.at] if found.at is not None else [])]
+                columns = [found.by, found.column, *([self._instants.read(found.at)] if found.at is not None else [])]
                 statement = select(*columns).select_from(table).where(found.by.in_(list(users)))
                 for owner, value, *at in connection.execute(statement):
                     if value is not None and owner in users:
-                        users[owner].identifiers.extend(_values(found, value, _millis(at[0]) if at else None))
+                        users[owner].identifiers.extend(_values(found, value, millis(at[0]) if at else None))
 
 
 def _read(cursor: str | None) -> _After | None:
@@ -199,28 +192,6 @@ def _read(cursor: str | None) -> _After | None:
         raise RetrographError(
             f"the cursor {cursor!r} is none of a users table: start over with reset_cursor"
         ) from error
-
-
-def _earlier(text: str, than: datetime) -> bool:
-    try:
-        return _utc(datetime.fromisoformat(text)) < than
-    except ValueError:
-        return False
-
-
-def _utc(instant: datetime) -> datetime:
-    return instant.astimezone(UTC) if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
-
-
-def _millis(value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return UNREADABLE
-    return to_millis(value)
 
 
 def _values(found: Found, value: Any, at: int | None) -> list[RawIdentifier]:
