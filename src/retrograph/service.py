@@ -16,7 +16,7 @@ from retrograph.jobs.frozen import FrozenItems
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.kind import Kind
 from retrograph.jobs.progress import Progress, Silent, Watch
-from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, Selection
+from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, JobTally, Selection
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
 from retrograph.jobs.runner import Work
 from retrograph.jobs.starting import Starter
@@ -29,6 +29,7 @@ __all__ = [
     "FailureQuery",
     "JobPage",
     "JobQuery",
+    "JobTally",
     "Progress",
     "Selection",
     "Service",
@@ -127,6 +128,11 @@ class Service:
         """Jobs: searched, filtered, sorted, by pages. Raises UsageError."""
         await self._buried()
         return await self._store.page(query)
+
+    async def tally(self, kind: str | None = None) -> JobTally:
+        """How many jobs there are of which state and kind, and which process runs how many."""
+        await self._buried()
+        return await self._store.tally(kind)
 
     async def show(self, key: str) -> Job:
         """A job by its key or its id. Raises NotFound, UsageError where several graphs have that key."""

@@ -1,11 +1,11 @@
-"""How jobs look to people, and their failures, runs and logs as JSON; pure, so that it is tested without a terminal."""
+"""How jobs look to people; pure, so that it is tested without a terminal."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from retrograph.cli.rendering import plural
 from retrograph.clock import iso
-from retrograph.jobs.job import Failure, Job, LogEvent, Run
+from retrograph.jobs.job import Job, Run
 from retrograph.jobs.progress import duration
 from retrograph.jobs.state import JobState
 
@@ -75,31 +75,6 @@ def ending(job: Job) -> list[str]:
     return sentences
 
 
-def failure_document(failure: Failure) -> dict[str, Any]:
-    """One failure of `jobs failures --json`."""
-    return {
-        "item": failure.item,
-        "attempts": failure.attempts,
-        "error_class": failure.error_class,
-        "message": failure.message,
-        "first_at": iso(failure.first_at),
-        "last_at": iso(failure.last_at),
-        "resolved_at": _instant(failure.resolved_at),
-    }
-
-
-def event_document(event: LogEvent) -> dict[str, Any]:
-    """One line of `jobs log --json`."""
-    return {
-        "at": iso(event.at),
-        "who": event.who,
-        "what": event.what,
-        "from": event.origin.value if event.origin else None,
-        "to": event.target.value if event.target else None,
-        "why": event.why,
-    }
-
-
 def run_row(run: Run) -> tuple[object, ...]:
     """One run in `jobs show`."""
     lasted = "–" if run.ended_at is None else duration((run.ended_at - run.started_at) / 1000)
@@ -114,7 +89,3 @@ def _rate_limit(rate: float | None) -> str:
 def _by_reason(counts: Mapping[str, int]) -> str:
     listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
     return f" ({listed})" if listed else ""
-
-
-def _instant(millis: int | None) -> str | None:
-    return None if millis is None else iso(millis)

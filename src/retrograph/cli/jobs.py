@@ -181,12 +181,12 @@ def failures(
 
 
 async def _failures(settings: "Settings", key: str, query: dict[str, Any], limit: int, as_json: bool) -> None:
-    from retrograph.cli.job_rendering import failure_document
     from retrograph.jobs.queries import FailureQuery
+    from retrograph.jobs.view import failure_as_json
     from retrograph.wiring.service import open_service
 
     async with open_service(settings) as service:
-        found = (failure_document(failure) async for failure in service.failures(key, FailureQuery(**query)))
+        found = (failure_as_json(failure) async for failure in service.failures(key, FailureQuery(**query)))
         if as_json:
             await print_json_list(found)
             return
@@ -211,11 +211,11 @@ def log(key: Key, as_json: AsJson = False) -> None:
 
 
 async def _log(settings: "Settings", key: str, as_json: bool) -> None:
-    from retrograph.cli.job_rendering import event_document
+    from retrograph.jobs.view import event_as_json
     from retrograph.wiring.service import open_service
 
     async with open_service(settings) as service:
-        events = [event_document(event) async for event in service.log(key)]
+        events = [event_as_json(event) async for event in service.log(key)]
     if as_json:
         print_json(events)
         return

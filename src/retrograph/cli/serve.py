@@ -47,20 +47,23 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
             clock=served.clock,
             service=served.service,
             fleet=served.fleet,
+            news=served.news,
             graph=served.graph,
         )
         server = listener(create_app(context))
 
         async def end() -> None:
             server.should_exit = True
+            served.news.close()
             await served.fleet.pause()
 
         with Signals(stop=end, pause=end).listening():
-            watchdog = asyncio.create_task(served.watchdog.watch())
+            beside = [asyncio.create_task(work) for work in (served.watchdog.watch(), served.news.watch())]
             print_line(address(listening))
             sys.stdout.flush()
             say("serving until Ctrl-C")
             try:
                 await server.serve(sockets=[listening])
             finally:
-                watchdog.cancel()
+                for task in beside:
+                    task.cancel()

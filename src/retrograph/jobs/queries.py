@@ -1,9 +1,9 @@
 """What can be asked of the job store's lists, and which failures a retry means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from retrograph.jobs.job import Failure, Job, Sample
+from retrograph.jobs.job import Failure, Job, LogEvent, Sample
 from retrograph.jobs.state import JobState
 
 
@@ -17,6 +17,8 @@ class JobQuery:
     archived: bool = False
     created_after: int | None = None
     created_before: int | None = None
+    needs_attention: bool | None = None
+    dry_run: bool | None = None
     sort: str = "-created_at"
     limit: int = 50
     after: str | None = None
@@ -28,6 +30,50 @@ class JobPage:
 
     jobs: Sequence[Job]
     next: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTally:
+    """How many jobs there are that are not archived."""
+
+    total: int = 0
+    by_state: Mapping[JobState, int] = field(default_factory=dict)
+    by_kind: Mapping[str, int] = field(default_factory=dict)
+    needs_attention: int = 0
+    dry_runs: int = 0
+    held_by: Mapping[str, int] = field(default_factory=dict)
+    """How many leases each process holds, by its name."""
+
+    @property
+    def held(self) -> int:
+        """How many runs there are, in whatever process."""
+        return sum(self.held_by.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Mark:
+    """How far a reader has followed the store: an instant of its clock, and the number of a line of its log."""
+
+    at: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLine:
+    """A line of some job's log."""
+
+    job_id: str
+    key: str
+    event: LogEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What has changed since a mark, oldest first, and the mark to go on from."""
+
+    mark: Mark
+    jobs: Sequence[Job] = ()
+    log: Sequence[JobLine] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

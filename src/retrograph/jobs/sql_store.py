@@ -6,8 +6,18 @@ from functools import partial
 from sqlalchemy import Connection, text
 
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
-from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, Selection
-from retrograph.jobs.sql import checkpoints, claims, freezing, moves, operators, reading
+from retrograph.jobs.queries import (
+    Changes,
+    FailureQuery,
+    FailureSummary,
+    Glance,
+    JobPage,
+    JobQuery,
+    JobTally,
+    Mark,
+    Selection,
+)
+from retrograph.jobs.sql import checkpoints, claims, freezing, listing, moves, news, operators, reading
 from retrograph.jobs.sql.glances import glances
 from retrograph.jobs.state import HELD
 from retrograph.jobs.store import Asked, Checkpoint, Claim, ClaimAnswer, Ending, Lease, NewJob
@@ -99,7 +109,13 @@ class SqlJobStore:
         return await self._database.read(partial(reading.named, key=key))
 
     async def page(self, query: JobQuery) -> JobPage:
-        return await self._database.read(partial(reading.page, query=query))
+        return await self._database.read(partial(listing.page, query=query))
+
+    async def tally(self, kind: str | None = None) -> JobTally:
+        return await self._database.read(partial(listing.tally, kind=kind))
+
+    async def changes(self, after: Mark | None, limit: int = 500) -> Changes:
+        return await self._database.read(partial(news.changes, self._database, after=after, limit=limit))
 
     async def resumable(self) -> Sequence[Job]:
         return await self._database.read(reading.resumable)

@@ -12,12 +12,15 @@ from typing import Literal, Protocol, TypeAlias
 
 from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Parameters, Phase, Retry, Run, Sample, Spec
 from retrograph.jobs.pressure import Pressure
+from retrograph.jobs.queries import Changes as Changes
 from retrograph.jobs.queries import FailureGroup as FailureGroup
 from retrograph.jobs.queries import FailureQuery as FailureQuery
 from retrograph.jobs.queries import FailureSummary as FailureSummary
 from retrograph.jobs.queries import Glance as Glance
 from retrograph.jobs.queries import JobPage as JobPage
 from retrograph.jobs.queries import JobQuery as JobQuery
+from retrograph.jobs.queries import JobTally as JobTally
+from retrograph.jobs.queries import Mark as Mark
 from retrograph.jobs.queries import Selection as Selection
 from retrograph.jobs.state import JobState
 
@@ -259,6 +262,17 @@ class JobStore(Protocol):
 
     async def page(self, query: JobQuery) -> JobPage:
         """Jobs, searched, filtered and sorted. Raises UsageError for a wrong sort or `after`."""
+        ...
+
+    async def tally(self, kind: str | None = None) -> JobTally:
+        """How many there are of which, archived ones left out."""
+        ...
+
+    async def changes(self, after: Mark | None, limit: int = 500) -> Changes:
+        """What has changed since a mark, and a little of what lies before it; without one, the jobs that run now.
+
+        At most `limit` jobs, the latest, and as many lines, the oldest.
+        """
         ...
 
     async def resumable(self) -> Sequence[Job]:

@@ -3,9 +3,11 @@
 from dataclasses import asdict
 
 from retrograph.clock import iso
-from retrograph.jobs.job import Job, Json
+from retrograph.jobs.job import Failure, Job, Json, LogEvent, Run
 from retrograph.jobs.pressure import pressure_document
 from retrograph.jobs.progress import eta_seconds
+from retrograph.jobs.queries import JobLine, JobTally
+from retrograph.jobs.requests import StartAnswer
 from retrograph.jobs.state import HELD
 
 
@@ -50,6 +52,80 @@ def job_as_json(job: Job) -> dict[str, Json]:
         "created_by": job.created_by,
         "created_at": iso(job.created_at),
         "updated_at": iso(job.updated_at),
+    }
+
+
+def answer_as_json(answer: StartAnswer) -> dict[str, Json]:
+    """What became of a wish to start."""
+    return {
+        "started": answer.started,
+        "running": answer.running,
+        "reason": answer.reason,
+        "message": answer.message,
+        "forecast": answer.forecast,
+        "clamped": list(answer.clamped),
+        "job": job_as_json(answer.job),
+    }
+
+
+def failure_as_json(failure: Failure) -> dict[str, Json]:
+    """One failure of a job."""
+    return {
+        "item": failure.item,
+        "attempts": failure.attempts,
+        "error_class": failure.error_class,
+        "message": failure.message,
+        "first_at": iso(failure.first_at),
+        "last_at": iso(failure.last_at),
+        "resolved_at": _iso(failure.resolved_at),
+    }
+
+
+def event_as_json(event: LogEvent) -> dict[str, Json]:
+    """One line of a job's log."""
+    return {
+        "at": iso(event.at),
+        "who": event.who,
+        "what": event.what,
+        "from": event.origin.value if event.origin else None,
+        "to": event.target.value if event.target else None,
+        "why": event.why,
+    }
+
+
+def line_as_json(line: JobLine) -> dict[str, Json]:
+    """The same where it is not clear whose log it is."""
+    return {"job_id": line.job_id, "key": line.key, **event_as_json(line.event)}
+
+
+def run_as_json(run: Run) -> dict[str, Json]:
+    """One run of a job."""
+    return {
+        "run": run.number,
+        "holder": run.holder,
+        "who": run.who,
+        "started_at": iso(run.started_at),
+        "ended_at": _iso(run.ended_at),
+        "state": run.state.value,
+        "reason": run.reason,
+        "processed": run.processed,
+        "failed": run.failed,
+        "skipped": run.skipped,
+        "parameters": dict(run.parameters),
+    }
+
+
+def cards_as_json(tally: JobTally, *, here: int) -> dict[str, Json]:
+    """What the cards show; `here` is how many runs there are in this process."""
+    return {
+        "jobs": tally.total,
+        "runs_here": here,
+        "runs": tally.held,
+        "needs_attention": tally.needs_attention,
+        "dry_runs": tally.dry_runs,
+        "by_state": {state.value: count for state, count in sorted(tally.by_state.items())},
+        "by_kind": dict(sorted(tally.by_kind.items())),
+        "held_by": dict(sorted(tally.held_by.items())),
     }
 
 

@@ -12,10 +12,12 @@ from starlette.staticfiles import StaticFiles
 from retrograph import __version__
 from retrograph.errors import RetrographError
 from retrograph.web import health
-from retrograph.web.api import jobs, problems
+from retrograph.web.api import events, jobs, problems
+from retrograph.web.body_limit import BodyLimit
 from retrograph.web.console.routes import router as console
 from retrograph.web.context import WebContext
 from retrograph.web.loopback import LoopbackGuard
+from retrograph.web.requests_log import RequestLog
 
 API = "/api/v1"
 
@@ -34,12 +36,15 @@ def create_app(context: WebContext) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_refusal)
     # What is added last is passed first: request id and access log, body limit, security headers, then the guard.
     app.add_middleware(LoopbackGuard)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLog)
     return app
 
 
 def _api() -> APIRouter:
     router = APIRouter()
     router.include_router(jobs.router)
+    router.include_router(events.router)
     return router
 
 

@@ -9,6 +9,7 @@ from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.graph.store import GraphStore
 from retrograph.jobs.fleet import Fleet
+from retrograph.jobs.news import News
 from retrograph.service import Service
 
 
@@ -21,6 +22,7 @@ class WebContext:
     service: Service
     fleet: Fleet
     """Starts and retries: what it starts runs in the background of this process."""
+    news: News
     graph: GraphStore
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from retrograph.cli.job_rendering import ending, event_document, failure_document, job_pairs, job_row, state_text
+from retrograph.cli.job_rendering import ending, job_pairs, job_row, state_text
 from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Spec
 from retrograph.jobs.state import JobState
+from retrograph.jobs.view import event_as_json, failure_as_json
 
 JOB = Job(
     job_id="1",
@@ -57,7 +58,7 @@ def test_failures_and_events_are_documents() -> None:
     failure = Failure(
         number=1, item="u1", attempts=2, error_class="ServiceFailed", message="503", first_at=0, last_at=1000
     )
-    assert failure_document(failure)["last_at"] == "1970-01-01T00:00:01.000Z"
-    assert failure_document(failure)["resolved_at"] is None
+    assert failure_as_json(failure)["last_at"] == "1970-01-01T00:00:01.000Z"
+    assert failure_as_json(failure)["resolved_at"] is None
     event = LogEvent(number=1, at=0, who="me", what="stop", origin=JobState.RUNNING, target=JobState.STOPPING, why="x")
-    assert (event_document(event)["from"], event_document(event)["to"]) == ("running", "stopping")
+    assert (event_as_json(event)["from"], event_as_json(event)["to"]) == ("running", "stopping")

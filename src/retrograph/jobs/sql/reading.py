@@ -1,23 +1,16 @@
-"""What is shown of jobs: by pages, each found through an index, never more than asked for."""
+"""What is shown of one job: found through an index, never more than asked for."""
 
-import base64
-import json
 from collections.abc import Sequence
-from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select
 
-from retrograph.errors import UsageError
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.sql.claims import selected
-from retrograph.jobs.sql.rows import JOB_COLUMNS, event_of, failure_of, job_of, run_of, sample_of, to_json
+from retrograph.jobs.sql.rows import JOB_COLUMNS, event_of, failure_of, job_of, run_of, sample_of
 from retrograph.jobs.state import RESUMABLE
-from retrograph.jobs.store import FailureGroup, FailureQuery, FailureSummary, JobPage, JobQuery, Selection
+from retrograph.jobs.store import FailureGroup, FailureQuery, FailureSummary, Selection
 from retrograph.store.engine import Database
 from retrograph.store.tables import events, failures, jobs, runs, samples
-
-SORTS: Final = ("created_at", "updated_at", "key", "kind", "state", "processed", "failed")
-MOST_PER_PAGE: Final = 1_000
 
 
 def find(connection: Connection, graph_id: str, key: str) -> Job | None:
@@ -49,58 +42,6 @@ def expired(database: Database, connection: Connection) -> Sequence[str]:
 def _jobs(connection: Connection, condition: ColumnElement[bool]) -> Sequence[Job]:
     wanted = select(*JOB_COLUMNS).where(condition).order_by(jobs.c.updated_at.desc(), jobs.c.job_id)
     return [job_of(row) for row in (connection.execute(wanted)).mappings()]
-
-
-def page(connection: Connection, query: JobQuery) -> JobPage:
-    """See `JobStore.page`."""
-    limit = min(max(1, query.limit), MOST_PER_PAGE)
-    name, descending = query.sort.removeprefix("-"), query.sort.startswith("-")
-    if name not in SORTS:
-        raise UsageError(f"jobs cannot be sorted by {name!r}; by {', '.join(SORTS)} they can, '-' before it reverses")
-    column = jobs.c[name]
-    wanted = _filtered(query)
-    if query.after is not None:
-        last, place = _opened(query.after, query.sort), tuple_(column, jobs.c.job_id)
-        wanted = wanted.where(place < last if descending else place > last)
-    order = (column.desc(), jobs.c.job_id.desc()) if descending else (column, jobs.c.job_id)
-    rows = (connection.execute(wanted.order_by(*order).limit(limit + 1))).mappings().all()
-    shown = rows[:limit]
-    further = len(rows) > limit
-    return JobPage(
-        jobs=[job_of(row) for row in shown],
-        next=_sealed(query.sort, shown[-1][name], shown[-1]["job_id"]) if further else None,
-    )
-
-
-def _filtered(query: JobQuery) -> Select[Any]:
-    wanted = select(*JOB_COLUMNS)
-    wanted = wanted.where(jobs.c.archived_at.is_not(None) if query.archived else jobs.c.archived_at.is_(None))
-    if query.search:
-        text = query.search.lower().replace("\0", "")
-        wanted = wanted.where(or_(func.lower(jobs.c.key).contains(text, autoescape=True), jobs.c.job_id == text))
-    if query.states:
-        wanted = wanted.where(jobs.c.state.in_(sorted(query.states)))
-    if query.kind is not None:
-        wanted = wanted.where(jobs.c.kind == query.kind)
-    if query.created_after is not None:
-        wanted = wanted.where(jobs.c.created_at >= query.created_after)
-    if query.created_before is not None:
-        wanted = wanted.where(jobs.c.created_at < query.created_before)
-    return wanted
-
-
-def _sealed(sort: str, value: object, job_id: str) -> str:
-    return base64.urlsafe_b64encode(to_json([sort, value, job_id]).encode()).decode().rstrip("=")
-
-
-def _opened(after: str, sort: str) -> tuple[Any, str]:
-    try:
-        made_for, value, job_id = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-    except (ValueError, TypeError):
-        raise UsageError("'after' is not the 'next' of a page") from None
-    if made_for != sort or not isinstance(value, str | int) or not isinstance(job_id, str):
-        raise UsageError("'after' belongs to a list that is sorted otherwise")
-    return value, job_id
 
 
 def list_failures(connection: Connection, job_id: str, query: FailureQuery) -> Sequence[Failure]:

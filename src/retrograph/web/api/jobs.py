@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from retrograph.jobs.queries import JobQuery
 from retrograph.jobs.requests import StartAnswer
-from retrograph.service import job_as_json
+from retrograph.jobs.view import answer_as_json, job_as_json
 from retrograph.web.api.bodies import read_object
 from retrograph.web.api.starts import start_request
 from retrograph.web.context import Context
@@ -38,13 +38,4 @@ async def show(context: Context, key: str) -> dict[str, Any]:
 
 def started(answer: StartAnswer) -> JSONResponse:
     """What became of a wish to start: 202 where it runs now, 200 where it was not started."""
-    document = {
-        "started": answer.started,
-        "running": answer.running,
-        "reason": answer.reason,
-        "message": answer.message,
-        "forecast": answer.forecast,
-        "clamped": list(answer.clamped),
-        "job": job_as_json(answer.job),
-    }
-    return JSONResponse(document, 202 if answer.started else 200)
+    return JSONResponse(answer_as_json(answer), 202 if answer.started else 200)
