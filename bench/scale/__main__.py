@@ -4,26 +4,30 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.scale import cases
 from bench.scale.cases import Measured
 
-CASES: Final[dict[str, Callable[[Path, Sequence[int]], list[Measured]]]] = {
+CASES: Final[dict[str, Callable[[Path, Sequence[int]], Iterator[Measured]]]] = {
     "ids": cases.ids,
     "graph": cases.graph,
+    "graph-neo4j": cases.graph_neo4j,
     "receipts": cases.receipts,
     "purchasers": cases.purchasers,
+    "purchasers-neo4j": cases.purchasers_neo4j,
     "failures": cases.failures,
     "load": cases.load,
 }
 SIZES: Final = {
     "ids": (10_000, 100_000, 1_000_000),
     "graph": (625_000, 2_500_000, 10_000_000),
+    "graph-neo4j": (62_500, 250_000, 1_000_000),
     "receipts": (6_250, 25_000, 100_000),
     "purchasers": (62_500, 250_000, 1_000_000),
+    "purchasers-neo4j": (6_250, 25_000, 100_000),
     "failures": (6_250, 25_000, 100_000),
     "load": (2_500, 10_000, 40_000),
 }
@@ -41,7 +45,7 @@ def main() -> int:
     return 0
 
 
-def show(measured: Sequence[Measured]) -> None:
+def show(measured: Iterable[Measured]) -> None:
     """A line for each step and size, with how fast the cost grew since the size before: 1.0 is in proportion."""
     before: dict[str, Measured] = {}
     for one in measured:

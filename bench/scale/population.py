@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 
 import duckdb
 
 from retrograph.cli.session import spare_the_interpreter
 from retrograph.clock import SystemClock
+from retrograph.config import load_settings
 from retrograph.facts import (
     CategoryFact,
     Facts,
@@ -27,10 +27,10 @@ from retrograph.facts import (
     TextField,
     UserFacts,
 )
-from retrograph.graph.sqlite.store import SqliteGraph
 from retrograph.graph.store import GraphStore
 from retrograph.graph.writer import GraphWriter
 from retrograph.sandbox import SAMPLE
+from retrograph.wiring.graphs import open_graph
 
 AT_ONCE = 200
 """Users that wait for a transaction at the same time."""
@@ -114,6 +114,13 @@ def _text(value: str | None) -> TextField | None:
     return TextField(1, 0, value) if value else None
 
 
+SHARED_BY_PURCHASERS = SharedFacts(
+    products={COMMON: ProductFact(category_id=TextField(1, 1, "here"))},
+    categories={"here": CategoryFact()},
+    retailers={"Store 1": RetailerFact()},
+)
+
+
 async def join(graph: GraphStore, users: Iterator[UserFacts], shared: SharedFacts) -> int:
     """Joins them as loads do, and answers how many users there were."""
     count = 0
@@ -144,26 +151,16 @@ def purchasers(count: int) -> Iterator[UserFacts]:
         )
 
 
-async def main(file: Path, purchases: int, common: int) -> None:
-    """A graph of so many purchases in a file, or of so many purchasers of one product."""
-    graph = SqliteGraph(file, durable=False)
-    await graph.open()
-    try:
+async def main(purchases: int, common: int) -> None:
+    """So many purchases in the configured graph, or so many purchasers of one product."""
+    async with open_graph(load_settings()) as graph:
         if common:
-            product = ProductFact(category_id=TextField(1, 1, "here"))
-            shared = SharedFacts(
-                products={COMMON: product},
-                categories={"here": CategoryFact()},
-                retailers={"Store 1": RetailerFact()},
-            )
-            await join(graph, purchasers(common), shared)
+            await join(graph, purchasers(common), SHARED_BY_PURCHASERS)
         else:
             people = Likenesses()
             await join(graph, people.users(0, purchases), people.shared)
-    finally:
-        await graph.close()
 
 
 if __name__ == "__main__":
     spare_the_interpreter()
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))

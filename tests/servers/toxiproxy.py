@@ -34,16 +34,13 @@ class Proxy:
         """Undoes `cut`; toxics stay."""
         self.server.ask("POST", f"/proxies/{self.name}", {"enabled": True})
 
-    def add_toxic(
-        self, kind: str, stream: str = "downstream", toxicity: float = 1.0, name: str = "", **attributes: int
-    ) -> None:
-        """Adds a toxic: `latency` (latency=, jitter= in ms), `timeout`, `reset_peer`, `bandwidth`, `limit_data`, …"""
-        toxic = {"type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes}
-        self.server.ask("POST", f"/proxies/{self.name}/toxics", toxic | ({"name": name} if name else {}))
+    def add_toxic(self, kind: str, stream: str = "downstream", toxicity: float = 1.0, **attributes: int) -> None:
+        """Adds a toxic: `latency` (latency=, jitter= in ms), `timeout`, `reset_peer`, `bandwidth`, `limit_data`, …
 
-    def remove_toxic(self, name: str) -> None:
-        """Takes one toxic away; the connections stay."""
-        self.server.ask("DELETE", f"/proxies/{self.name}/toxics/{name}")
+        There is no way back but `mend`, on connections at rest: Toxiproxy may hang when it takes one off a busy one.
+        """
+        toxic = {"type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes}
+        self.server.ask("POST", f"/proxies/{self.name}/toxics", toxic)
 
 
 class ToxiproxyServer(Server):
