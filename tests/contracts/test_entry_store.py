@@ -49,7 +49,7 @@ def new_token(name: str = "deploy", lifetime_ms: int | None = HOUR_MS) -> NewTok
 
 
 def new_session(hashed: str = "first", absolute_ms: int = 4 * HOUR_MS) -> NewSession:
-    return NewSession(hashed=hashed, email="ann@example.com", way="oidc", idle_ms=HOUR_MS, absolute_ms=absolute_ms)
+    return NewSession(hashed=hashed, email="ann@example.com", way="oidc", absolute_ms=absolute_ms)
 
 
 async def test_a_token_is_valid_until_it_expires(store: SqlEntryStore, time: DatabaseTime) -> None:

@@ -90,6 +90,26 @@ async def _revoke(settings: "Settings", named: str, as_json: bool) -> None:
         say(f"{revoked.name} of {revoked.email} is revoked")
 
 
+@app.command()
+def link(
+    address: Annotated[str, typer.Option(help="The server's address, as it printed it.")] = "http://127.0.0.1:8080",
+) -> None:
+    """Print a link that signs a browser in once, on the machine of a server that listens on loopback alone.
+
+    It lasts 15 minutes. A server that people sign in to by name knows no such links.
+    """
+    run(_link(configured(), address))
+
+
+async def _link(settings: "Settings", address: str) -> None:
+    from retrograph.cli.foreground import who
+    from retrograph.entry.links import make_link
+    from retrograph.wiring.entry import open_entry_store
+
+    async with open_entry_store(settings) as store:
+        print_line(await make_link(store, address, who()))
+
+
 def token_as_json(token: "Token") -> dict[str, Any]:
     """A token as documents show it."""
     return {

@@ -62,7 +62,6 @@ class NewSession:
     hashed: str
     email: str
     way: str
-    idle_ms: int
     absolute_ms: int
     sealed: str | None = None
 

@@ -58,7 +58,7 @@ class Frame:
 def templates() -> Environment:
     """The templates: whatever they are given is escaped, and what they were not given is an error."""
     made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader([HERE / "templates", HERE.parent / "auth" / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
