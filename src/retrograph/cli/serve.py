@@ -8,7 +8,7 @@ import typer
 
 from retrograph.cli.output import print_line, say
 from retrograph.cli.session import configured, run
-from retrograph.errors import ConfigurationError, UsageError
+from retrograph.errors import UsageError
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
@@ -32,16 +32,20 @@ def serve(
 async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -> None:
     import asyncio
 
+    from retrograph.cli.foreground import who
     from retrograph.cli.signals import Signals
+    from retrograph.entry.links import LINK_MINUTES
     from retrograph.web.app import create_app
+    from retrograph.web.auth.entry import build_entry, refuse_open_door
     from retrograph.web.context import WebContext
     from retrograph.web.listening import address, bound, listener
+    from retrograph.wiring.entry import open_entry_store
     from retrograph.wiring.served import open_served
 
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        raise ConfigurationError("no way to sign in is configured, so only loopback may be listened on")
-    listening = bound(host, port)
-    async with open_served(settings, migrate=migrate) as served:
+    refuse_open_door(settings, host)
+    async with open_entry_store(settings) as entry_store, open_served(settings, migrate=migrate) as served:
+        entry = await build_entry(settings, entry_store, served.clock, host=host)
+        listening = bound(host, port)
         context = WebContext(
             settings=settings,
             clock=served.clock,
@@ -49,6 +53,7 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
             fleet=served.fleet,
             news=served.news,
             graph=served.graph,
+            entry=entry,
         )
         server = listener(create_app(context))
 
@@ -60,8 +65,11 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
         with Signals(stop=end, pause=end).listening():
             beside = [asyncio.create_task(work) for work in (served.watchdog.watch(), served.news.watch())]
             print_line(address(listening))
-            sys.stdout.flush()
             say("serving until Ctrl-C")
+            if link := await entry.one_time_link(address(listening), who()):
+                say(f"open this link in a browser on this machine; it works once, within {LINK_MINUTES} minutes:")
+                print_line(link)
+            sys.stdout.flush()
             try:
                 await server.serve(sockets=[listening])
             finally:

@@ -13,10 +13,12 @@ from retrograph import __version__
 from retrograph.errors import RetrographError
 from retrograph.web import health
 from retrograph.web.api import events, jobs, problems
+from retrograph.web.auth import routes as auth
+from retrograph.web.auth.guard import Guard
+from retrograph.web.auth.headers import SecurityHeaders
 from retrograph.web.body_limit import BodyLimit
 from retrograph.web.console.routes import router as console
 from retrograph.web.context import WebContext
-from retrograph.web.loopback import LoopbackGuard
 from retrograph.web.requests_log import RequestLog
 
 API = "/api/v1"
@@ -30,13 +32,15 @@ def create_app(context: WebContext) -> FastAPI:
     app.state.context = context
     app.include_router(health.router)
     app.include_router(_api(), prefix=API)
+    app.include_router(auth.router)
     app.include_router(console)
     app.mount("/static", StaticFiles(directory=str(files("retrograph.web.console") / "static")), name="static")
     app.add_exception_handler(RetrographError, _on_error)
     app.add_exception_handler(HTTPException, _on_refusal)
-    # What is added last is passed first: request id and access log, body limit, security headers, then the guard.
-    app.add_middleware(LoopbackGuard)
+    # What is added last is passed first: request id and access log, security headers, body limit, then the guard.
+    app.add_middleware(Guard, entry=context.entry)
     app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders, settings=context.settings)
     app.add_middleware(RequestLog)
     return app
 

@@ -11,6 +11,7 @@ from retrograph.graph.store import GraphStore
 from retrograph.jobs.fleet import Fleet
 from retrograph.jobs.news import News
 from retrograph.service import Service
+from retrograph.web.auth.entry import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class WebContext:
     """Starts and retries: what it starts runs in the background of this process."""
     news: News
     graph: GraphStore
+    entry: Entry
+    """Who may enter, and by which ways."""
 
 
 def context(request: Request) -> WebContext:

@@ -2,6 +2,8 @@
 nothing is made: the server does not listen beyond loopback."""
 
 from dataclasses import dataclass
+from typing import Final
+
 from starlette.requests import Request
 from starlette.types import Scope
 
@@ -17,6 +19,12 @@ from retrograph.web.auth.identifying import Identifying
 from retrograph.web.auth.proxy import TrustedProxy
 from retrograph.web.auth.site import Site
 from retrograph.web.auth.viewer import Viewer, Way
+
+_NO_WAY: Final = (
+    "a server on {host} needs a way to sign in: set RETROGRAPH_OIDC_ISSUER and RETROGRAPH_OIDC_CLIENT_ID, or "
+    "RETROGRAPH_PROXY_HEADER and RETROGRAPH_PROXY_NETWORKS, or make a token with retrograph tokens create; or listen "
+    "on 127.0.0.1"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +64,11 @@ class Entry:
 
 async def build_entry(settings: Settings, store: EntryStore, clock: Clock, *, host: str) -> Entry:
     """What guards a server that listens on `host`. Raises ConfigurationError where nobody could enter it safely."""
+    refuse_open_door(settings, host)
     on_loopback = is_loopback(host)
     ways = _ways(settings, on_loopback)
-    if not on_loopback:
-        await _refuse_open_door(settings, store, ways, host)
+    if not on_loopback and ways == {"token"} and await store.valid_tokens() == 0:
+        raise ConfigurationError(_NO_WAY.format(host=host))
     site = Site(on_loopback=on_loopback, public_url=settings.public_url)
     admins = allow_list(settings.admins)
     proxy = TrustedProxy(settings.proxy) if settings.proxy.header else None
@@ -80,8 +89,6 @@ async def build_entry(settings: Settings, store: EntryStore, clock: Clock, *, ho
 def _ways(settings: Settings, on_loopback: bool) -> frozenset[Way]:
     ways: set[Way] = {"token"}
     if settings.oidc.issuer is not None:
-        if settings.public_url is None:
-            raise ConfigurationError("RETROGRAPH_OIDC_ISSUER needs RETROGRAPH_PUBLIC_URL: where the provider sends back")
         ways.add("oidc")
     if settings.proxy.header is not None:
         ways.add("proxy")
@@ -90,14 +97,14 @@ def _ways(settings: Settings, on_loopback: bool) -> frozenset[Way]:
     return frozenset(ways)
 
 
-async def _refuse_open_door(settings: Settings, store: EntryStore, ways: frozenset[Way], host: str) -> None:
-    if settings.admins is None:
+def refuse_open_door(settings: Settings, host: str) -> None:
+    """What can be said before any server or file is touched. Raises ConfigurationError."""
+    if settings.oidc.issuer is not None and settings.public_url is None:
         raise ConfigurationError(
-            f"nobody could enter a server on {host}: set RETROGRAPH_ADMINS to who may, or listen on 127.0.0.1"
+            "RETROGRAPH_OIDC_ISSUER needs RETROGRAPH_PUBLIC_URL: the provider sends people back to it"
         )
-    if ways == {"token"} and await store.valid_tokens() == 0:
+    if not is_loopback(host) and settings.admins is None:
         raise ConfigurationError(
-            f"a server on {host} needs a way to sign in: set RETROGRAPH_OIDC_ISSUER and RETROGRAPH_OIDC_CLIENT_ID, or "
-            "RETROGRAPH_PROXY_HEADER and RETROGRAPH_PROXY_NETWORKS, or make a token with retrograph tokens create; or "
-            "listen on 127.0.0.1"
+            f"nobody could enter a server on {host}: set RETROGRAPH_ADMINS to who may, and a way to sign in "
+            "(RETROGRAPH_OIDC_…, RETROGRAPH_PROXY_…, or retrograph tokens create); or listen on 127.0.0.1"
         )

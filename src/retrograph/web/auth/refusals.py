@@ -1,4 +1,4 @@
-"""How a refusal is answered: programs get a problem document, people a page, scripts of a page a word on where to go."""
+"""How a refusal is answered: programs get a problem document, people a page, a page's scripts a word on where to go."""
 
 from typing import Final
 from urllib.parse import quote, urlsplit
