@@ -174,6 +174,11 @@ class Service:
         since = to_millis(self._clock.now()) - MILLIS_PER_DAY
         return await self._store.samples((await self.show(key)).job_id, since)
 
+    async def several(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        """These jobs by their ids, in this order; those that are gone are left out."""
+        await self._buried()
+        return await self._store.several(job_ids)
+
     async def glances(self, jobs: Sequence[Job], window_ms: int) -> Mapping[str, Glance]:
         """What a list shows beside each of these jobs, by their ids: the pace of that window, the latest failure."""
         if not jobs:

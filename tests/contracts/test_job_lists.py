@@ -128,3 +128,9 @@ async def test_a_glance_shows_the_pace_of_late_and_the_latest_failure_that_is_op
     latest = found[busy.job_id].failure
     assert latest is not None and latest.item == "y"
     assert (found[calm.job_id].samples, found[calm.job_id].failure) == ([], None)
+
+
+async def test_several_jobs_come_in_the_order_in_which_they_are_asked_for(store: SqlJobStore) -> None:
+    first, second = [await store.accept(new_job(key), "ann") for key in ("a", "b")]
+    found = await store.several([second.job_id, "gone", first.job_id])
+    assert [job.key for job in found] == ["b", "a"]

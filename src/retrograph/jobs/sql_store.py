@@ -138,6 +138,9 @@ class SqlJobStore:
     async def samples(self, job_id: str, since: int) -> Sequence[Sample]:
         return await self._database.read(partial(reading.list_samples, job_id=job_id, since=since))
 
+    async def several(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        return await self._database.read(partial(reading.several, job_ids=job_ids))
+
     async def glances(self, job_ids: Sequence[str], since: int) -> Mapping[str, Glance]:
         return await self._database.read(partial(glances, job_ids=job_ids, since=since))
 

@@ -303,6 +303,10 @@ class JobStore(Protocol):
         """Its pace since that instant."""
         ...
 
+    async def several(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        """These jobs, in this order; those that are gone are left out."""
+        ...
+
     async def glances(self, job_ids: Sequence[str], since: int) -> Mapping[str, Glance]:
         """What a list shows beside these jobs: the pace since that instant, and the latest unresolved failure."""
         ...

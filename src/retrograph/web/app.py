@@ -1,5 +1,6 @@
 """The application: its routes, and what every request passes on its way to them."""
 
+from http import HTTPStatus
 from importlib.resources import files
 from typing import cast
 
@@ -17,11 +18,13 @@ from retrograph.web.auth import routes as auth
 from retrograph.web.auth.guard import Guard
 from retrograph.web.auth.headers import SecurityHeaders
 from retrograph.web.body_limit import BodyLimit
+from retrograph.web.console.errors import page as error_page
 from retrograph.web.console.routes import router as console
 from retrograph.web.context import WebContext
 from retrograph.web.requests_log import RequestLog
 
 API = "/api/v1"
+_FOR_MACHINES = ("/api/", "/health/", "/metrics", "/openapi.json", "/static/")
 
 
 def create_app(context: WebContext) -> FastAPI:
@@ -52,10 +55,22 @@ def _api() -> APIRouter:
     return router
 
 
-async def _on_error(_request: Request, error: Exception) -> Response:
-    return problems.of_error(cast(RetrographError, error))
+async def _on_error(request: Request, error: Exception) -> Response:
+    document = problems.of_error(cast(RetrographError, error))
+    return _for_people(request, document.status_code, str(error)) or document
 
 
-async def _on_refusal(_request: Request, error: Exception) -> Response:
+async def _on_refusal(request: Request, error: Exception) -> Response:
     refusal = cast(HTTPException, error)
-    return problems.problem(refusal.status_code, str(refusal.detail), headers=dict(refusal.headers or {}))
+    status, detail = refusal.status_code, str(refusal.detail)
+    said = "" if detail == HTTPStatus(status).phrase else detail
+    document = problems.problem(status, detail, headers=dict(refusal.headers or {}))
+    return _for_people(request, status, said) or document
+
+
+def _for_people(request: Request, status: int, detail: str) -> Response | None:
+    """The page of a refusal, where a browser asks for a page."""
+    machine = request.url.path.startswith(_FOR_MACHINES)
+    if machine or "text/html" not in request.headers.get("accept", ""):
+        return None
+    return error_page(request, status, detail)

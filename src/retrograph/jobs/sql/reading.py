@@ -23,6 +23,12 @@ def named(connection: Connection, key: str) -> Sequence[Job]:
     return _jobs(connection, or_(jobs.c.key == key, jobs.c.job_id == key))
 
 
+def several(connection: Connection, job_ids: Sequence[str]) -> Sequence[Job]:
+    """See `JobStore.several`."""
+    found = {job.job_id: job for job in _jobs(connection, jobs.c.job_id.in_(job_ids))}
+    return [found[job_id] for job_id in job_ids if job_id in found]
+
+
 def resumable(connection: Connection) -> Sequence[Job]:
     """See `JobStore.resumable`."""
     return _jobs(

@@ -1,6 +1,6 @@
 """Templates into pages: the one Jinja2 environment, and what every page needs to know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,14 +10,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from retrograph.clock import to_millis
 from retrograph.web.console import formatting
+from retrograph.web.context import WebContext
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 STYLESHEETS: Final = ("tokens", "base", "layout", "controls", "marks", "panels", "floating", "tables", "jobs")
-NAVIGATION: Final = (("Jobs", "/jobs"), ("Graph", "/graph"), ("Health", "/health"))
+NAVIGATION: Final = (
+    ("Jobs", "/jobs"),
+    ("Purchases", "/purchases"),
+    ("Identity Graph Backfill", "/identity"),
+    ("Graph", "/graph"),
+    ("Health", "/health"),
+)
 PRODUCTION: Final = frozenset({"prod", "production"})
-UNDER_JOBS: Final = ("/jobs", "/identity", "/purchases", "/start", "/actions")
+UNDER_JOBS: Final = ("/jobs", "/start", "/actions")
+_NOT_KEPT: Final = {"Cache-Control": "no-store", "Vary": "X-Fragment, HX-Request"}
 
 
 class Person(Protocol):
@@ -76,12 +85,27 @@ def rendered(template: str, frame: Frame, now: int, values: dict[str, Any]) -> s
 
 
 def page(
-    request: Request, template: str, *, environment: str, now: int, status: int = 200, **values: Any
+    request: Request,
+    template: str,
+    *,
+    environment: str | None = None,
+    now: int | None = None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
 ) -> HTMLResponse:
-    """A page for whoever asks. `environment` is the installation's name, `now` the clock's time in milliseconds."""
-    frame = Frame(environment=environment, path=request.url.path, viewer=getattr(request.state, "viewer", None))
-    headers = {"Cache-Control": "no-store", "Vary": "X-Fragment, HX-Request"}
-    return HTMLResponse(rendered(template, frame, now, values), status_code=status, headers=headers)
+    """A page, or a part of one, for whoever asks.
+
+    The installation's name and the time (milliseconds) are the application's own where they are not given.
+    """
+    context: WebContext = request.app.state.context
+    frame = Frame(
+        environment=environment or context.settings.environment,
+        path=request.url.path,
+        viewer=getattr(request.state, "viewer", None),
+    )
+    text = rendered(template, frame, to_millis(context.clock.now()) if now is None else now, values)
+    return HTMLResponse(text, status_code=status, headers={**_NOT_KEPT, **(headers or {})})
 
 
 def fragment_wanted(request: Request) -> str | None:

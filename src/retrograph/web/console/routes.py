@@ -2,4 +2,8 @@
 
 from fastapi import APIRouter
 
+from retrograph.web.console.views import actions, health, jobs
+
 router = APIRouter(include_in_schema=False)
+for view in (jobs, actions, health):
+    router.include_router(view.router)

@@ -9,7 +9,7 @@ let opener = null;
 async function ask(url) {
   opener = document.activeElement;
   const response = await fetch(url, { headers: { "X-Fragment": "dialog", Accept: "text/html" }, redirect: "manual" });
-  if (response.type === "opaqueredirect") return location.assign(url);
+  if (response.type === "opaqueredirect" || response.status === 401) return location.assign(url);
   show(await response.text());
 }
 
@@ -31,8 +31,8 @@ async function send(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
   submitter?.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch(form.action, { method: "POST", headers: { "X-Fragment": "dialog" }, body, redirect: "manual" });
-    if (response.type === "opaqueredirect") return location.reload();
+    const response = await fetch(form.action, { method: "POST", headers: { "X-Fragment": "dialog", Accept: "text/html" }, body, redirect: "manual" });
+    if (response.type === "opaqueredirect" || response.status === 401) return location.reload();
     const text = await response.text();
     if (response.headers.get("X-Outcome") !== "done") return show(text);
     dialog().close();

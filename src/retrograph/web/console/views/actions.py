@@ -1,0 +1,147 @@
+"""What is done to jobs that exist, for one or for many: asked first, then done by the service's verbs, one by one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+
+from retrograph.errors import RetrographError, UsageError
+from retrograph.jobs.job import Job
+from retrograph.jobs.queries import Selection
+from retrograph.web.console.formatting import plural
+from retrograph.web.console.offers import Question, Verb, question, verb_of
+from retrograph.web.console.rendering import fragment_wanted, page
+from retrograph.web.context import Context, WebContext
+from retrograph.web.viewing import who
+
+router = APIRouter(prefix="/actions")
+
+MOST_JOBS: Final = 200
+MOST_ITEMS: Final = 1_000
+_DONE: Final[Mapping[Verb, str]] = {
+    "stop": "asked to stop",
+    "cancel": "asked to end for good",
+    "retry": "started again for its failures",
+    "archive": "archived",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody asks for: on which jobs, for a retry of which failures, why, and where to go afterwards."""
+
+    verb: Verb
+    jobs: Sequence[str]
+    selection: Selection
+    why: str
+    back: str
+
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        """The fields that the question carries along."""
+        chosen = [("item", item) for item in self.selection.items]
+        if self.selection.error_class is not None:
+            chosen.append(("error_class", self.selection.error_class))
+        return [*(("job", job) for job in self.jobs), *chosen, ("back", self.back)]
+
+
+@router.get("/{verb}")
+async def ask(request: Request, context: Context, verb: str) -> Response:
+    """What will happen, and what stays: in the dialog, or as a page of its own."""
+    params = request.query_params
+    wish = _wish(verb, {name: params.getlist(name) for name in params})
+    return await _asked(request, context, wish)
+
+
+@router.post("/{verb}")
+async def act(request: Request, context: Context, verb: str) -> Response:
+    """Does it to each job. Where a part was refused, the question comes back and says so."""
+    body = (await request.body()).decode("utf-8", "replace")
+    wish = _wish(verb, parse_qs(body, max_num_fields=MOST_JOBS + MOST_ITEMS + 10))
+    done: list[Job] = []
+    refused: list[str] = []
+    for job in await _jobs(context, wish):
+        try:
+            done.append(await _do(context, wish, job, who(request)))
+        except RetrographError as error:
+            refused.append(str(error))
+    if refused:
+        said = f"{_sentence(wish, done)} " if done else ""
+        return await _asked(request, context, wish, said + " ".join(refused), status=409)
+    if fragment_wanted(request):
+        return PlainTextResponse(_sentence(wish, done), headers={"X-Outcome": "done"})
+    return RedirectResponse(wish.back, 303)
+
+
+async def _do(context: WebContext, wish: Wish, job: Job, name: str) -> Job:
+    match wish.verb:
+        case "stop":
+            return await context.service.stop(job.job_id, name, wish.why)
+        case "cancel":
+            return await context.service.cancel(job.job_id, name, wish.why)
+        case "archive":
+            return await context.service.archive(job.job_id, name)
+        case "retry":
+            answer = await context.fleet.retry(job.job_id, wish.selection, name)
+            if not answer.started:
+                raise UsageError(answer.message or f"job {job.key} was not started")
+            return answer.job
+
+
+def _sentence(wish: Wish, done: Sequence[Job]) -> str:
+    which = done[0].key if len(done) == 1 else plural(len(done), "job")
+    return f"{which}: {_DONE[wish.verb]}."
+
+
+async def _asked(
+    request: Request, context: WebContext, wish: Wish, problem: str = "", *, status: int = 200
+) -> Response:
+    asked = await _question(context, wish)
+    template = "question.html" if fragment_wanted(request) else "question_page.html"
+    return page(request, template, status=status, asked=asked, problem=problem, sent=wish.sent, back=wish.back)
+
+
+async def _question(context: WebContext, wish: Wish) -> Question:
+    jobs = await _jobs(context, wish)
+    return question(wish.verb, jobs, failures=await _failures(context, wish, jobs))
+
+
+async def _failures(context: WebContext, wish: Wish, jobs: Sequence[Job]) -> int | None:
+    """How many failures a retry means; `None` where it means all."""
+    if wish.verb != "retry" or wish.selection.everything:
+        return None
+    if wish.selection.items:
+        return len(wish.selection.items)
+    summaries = [await context.service.failure_summary(job.job_id) for job in jobs]
+    return sum(summary.by_class.get(wish.selection.error_class or "", 0) for summary in summaries)
+
+
+async def _jobs(context: WebContext, wish: Wish) -> Sequence[Job]:
+    return [await context.service.show(job) for job in wish.jobs]
+
+
+def _wish(verb: str, given: Mapping[str, Sequence[str]]) -> Wish:
+    known = verb_of(verb)
+    jobs = list(dict.fromkeys(given.get("job", ())))
+    if not jobs:
+        raise UsageError("no job is selected", field="job")
+    if len(jobs) > MOST_JOBS:
+        raise UsageError(f"at most {MOST_JOBS} jobs at once", field="job")
+    items = tuple(dict.fromkeys(given.get("item", ())))[:MOST_ITEMS]
+    error_class = next(iter(given.get("error_class", ())), None)
+    return Wish(
+        verb=known,
+        jobs=jobs,
+        selection=Selection(items=items, error_class=error_class),
+        why=next(iter(given.get("why", ())), "")[:200],
+        back=_back(next(iter(given.get("back", ())), "/jobs")),
+    )
+
+
+def _back(address: str) -> str:
+    """An address of this console: nobody is sent elsewhere by a link that somebody else made."""
+    safe = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if safe else "/jobs"

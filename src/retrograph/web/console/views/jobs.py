@@ -1,0 +1,154 @@
+"""The list of jobs: all of them, or those of one kind beside the form that starts it; and the parts of it that move."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from retrograph.clock import to_millis
+from retrograph.errors import NotFound
+from retrograph.jobs.job import Job, Parameters
+from retrograph.jobs.queries import Glance
+from retrograph.jobs.watchdog import Patience
+from retrograph.web.console import list_parts
+from retrograph.web.console.list_query import ListView, read
+from retrograph.web.console.progress import SPARK_WINDOW_MS
+from retrograph.web.console.rendering import page
+from retrograph.web.console.rows import Row, row
+from retrograph.web.context import Context, WebContext
+
+router = APIRouter()
+
+MOST_ROWS: Final = 200
+VIEWS: Final[Mapping[str, tuple[str | None, str, str]]] = {
+    "/jobs": (None, "Jobs", "every backfill, running and past"),
+    "/purchases": ("purchases", "Purchases", "users' purchase histories, loaded into the graph"),
+    "/identity": ("identity", "Identity Graph Backfill", "users and their identifiers, joined into the graph"),
+}
+
+
+@router.get("/")
+async def front() -> Response:
+    """The list is where everybody begins."""
+    return RedirectResponse("/jobs", 303)
+
+
+@router.get("/jobs")
+async def all_jobs(request: Request, context: Context) -> Response:
+    """Every job."""
+    return await _list(request, context)
+
+
+@router.get("/purchases")
+async def purchases(request: Request, context: Context) -> Response:
+    """The jobs of that kind, beside its form."""
+    return await _list(request, context)
+
+
+@router.get("/identity")
+async def identity(request: Request, context: Context) -> Response:
+    """The jobs of that kind, beside its form."""
+    return await _list(request, context)
+
+
+async def _list(request: Request, context: WebContext) -> Response:
+    base = request.url.path
+    kind, heading, subtitle = VIEWS[base]
+    view = read(given(request), base=base, own_kind=kind)
+    found = await context.service.list(view.query())
+    rows = await _rows(context, found.jobs)
+    return page(
+        request,
+        "jobs.html",
+        heading=heading,
+        subtitle=subtitle,
+        rows=rows,
+        ids=" ".join(job.job_id for job in found.jobs),
+        rows_live="/fragments/rows?" + urlencode([("id", job.job_id) for job in found.jobs]),
+        chips_live=_chips_live(view),
+        older=_after(view, found.next),
+        first=_after(view, None),
+        kept=_kept(view),
+        cards=await _cards(context, view),
+        **await _chips(context, view),
+    )
+
+
+@router.get("/fragments/rows")
+async def moving_rows(request: Request, context: Context) -> Response:
+    """The rows of these jobs in the order in which they are asked for; those that are gone are left out."""
+    ids = request.query_params.getlist("id")[:MOST_ROWS]
+    jobs = await context.service.several(ids)
+    return page(request, "jobs_rows.html", rows=await _rows(context, jobs))
+
+
+@router.get("/fragments/cards")
+async def moving_cards(request: Request, context: Context) -> Response:
+    """The figures at the top, of all jobs or of one kind."""
+    view = _view_of_kind(request.query_params.get("kind"))
+    return page(request, "jobs_cards.html", cards=await _cards(context, view))
+
+
+@router.get("/fragments/chips")
+async def moving_chips(request: Request, context: Context) -> Response:
+    """The filters with their counts."""
+    base = _view_of_kind(request.query_params.get("of")).base
+    view = read(given(request), base=base, own_kind=VIEWS[base][0])
+    return page(request, "jobs_chips.html", **await _chips(context, view))
+
+
+def _view_of_kind(kind: str | None) -> ListView:
+    base = next((base for base, (own, *_) in VIEWS.items() if own == (kind or None)), None)
+    if base is None:
+        raise NotFound("there is no such kind of job")
+    return ListView(base=base, own_kind=kind or None)
+
+
+def given(request: Request) -> Mapping[str, Sequence[str]]:
+    params = request.query_params
+    return {name: params.getlist(name) for name in params}
+
+
+def _chips_live(view: ListView) -> str:
+    query = view.address().partition("?")[2]
+    return f"/fragments/chips?{query}{'&' if query else ''}of={view.own_kind or ''}"
+
+
+def _kept(view: ListView) -> list[tuple[str, str]]:
+    """What a search keeps of the view: all but the search itself and the page."""
+    query = view.address().partition("?")[2]
+    return [(name, value) for name, value in parse_qsl(query) if name not in ("q", "after")]
+
+
+def _after(view: ListView, mark: str | None) -> str:
+    return replace(view, after=mark).address()
+
+
+async def _rows(context: WebContext, jobs: Sequence[Job]) -> Sequence[Row]:
+    glances = await context.service.glances(jobs, SPARK_WINDOW_MS)
+    now, patience = to_millis(context.clock.now()), Patience()
+    return [row(job, glances.get(job.job_id, Glance()), now, patience) for job in jobs]
+
+
+async def _cards(context: WebContext, view: ListView) -> Sequence[list_parts.Card]:
+    tally = await context.service.tally(view.own_kind)
+    here = len(context.fleet.running)
+    return list_parts.cards(tally, view, Parameters(), here)
+
+
+async def _chips(context: WebContext, view: ListView) -> dict[str, Any]:
+    tally = await context.service.tally(view.only_kind)
+    everything = tally if view.only_kind is None else await context.service.tally()
+    return {
+        "view": view,
+        "chips": list_parts.chips(tally, view),
+        "kinds": list_parts.kinds(everything, view),
+        "states": list_parts.states(tally, view),
+        "state_words": list_parts.state_words(view),
+        "columns": list_parts.columns(view),
+        "order_words": list_parts.order_words(view),
+        "archived": replace(view.showing(), archived=not view.archived).address(),
+    }
