@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from retrograph.cli import graph_copy
-from retrograph.cli.graph_identity import identity_of, print_identity, stats_of
+from retrograph.cli.graph_identity import print_identity
 from retrograph.cli.graph_purchases import print_purchases
 from retrograph.cli.output import print_json, print_line, print_pairs, print_table, say, warn
 from retrograph.cli.session import configured, run
-from retrograph.errors import NotFound, UsageError
+from retrograph.errors import UsageError
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
@@ -39,16 +39,16 @@ def stats(
 
 async def _stats(settings: "Settings", as_json: bool, clusters: bool) -> None:
     from retrograph.cli.identity_rendering import identity_stats_rows
-    from retrograph.cli.rendering import stats_document, stats_rows
+    from retrograph.cli.rendering import stats_rows
+    from retrograph.graph.reading import GraphReader
     from retrograph.wiring.graphs import open_graph
 
     async with open_graph(settings, create=False) as graph:
-        counted = await graph.stats()
-        identity = await stats_of(graph, settings.identifiers.limits, clusters=clusters)
+        document = await GraphReader(graph, settings.identifiers.limits).stats(clusters=clusters)
     if as_json:
-        print_json({**stats_document(counted), "identity": identity})
+        print_json(document)
     else:
-        rows = (*stats_rows(counted), *identity_stats_rows(identity))
+        rows = (*stats_rows(document), *identity_stats_rows(document["identity"]))
         print_table(("", "name", "count"), rows, right=("count",))
 
 
@@ -68,6 +68,7 @@ def digest(
 async def _digest(settings: "Settings", as_json: bool, only: str | None, users: Path | None) -> None:
     from retrograph.graph.digest import Only
     from retrograph.graph.digest import digest as digest_of
+    from retrograph.graph.view import digest_document
     from retrograph.wiring.graphs import open_graph
     from retrograph.wiring.purchases import users_in_file
 
@@ -81,7 +82,7 @@ async def _digest(settings: "Settings", as_json: bool, only: str | None, users: 
     if found.recount_pending:
         warn(f"{found.recount_pending} marks await a recount: until then the digest may differ from an equal graph's")
     if as_json:
-        print_json({"digest": found.digest, "facts": found.facts, "recount_pending": found.recount_pending})
+        print_json(digest_document(found))
     else:
         print_line(found.digest)
         say(f"over {found.facts:,} facts")
@@ -94,28 +95,17 @@ def show(user: Annotated[str, typer.Argument(help="The user's id.", metavar="USE
 
 
 async def _show(settings: "Settings", user: str, as_json: bool) -> None:
-    from retrograph.cli.rendering import user_document
-    from retrograph.facts import InvalidId, clean_id
+    from retrograph.graph.reading import GraphReader
     from retrograph.wiring.graphs import open_graph
 
-    try:
-        user_id = clean_id(user)
-    except InvalidId as error:
-        raise UsageError(f"{user!r} cannot be a user: {error}") from None
     async with open_graph(settings, create=False) as graph:
-        found = await graph.users([user_id])
-        if not found:
-            raise NotFound(f"there is no user {user_id} in the graph at {graph.url}")
-        products = await graph.names("Product", [edge.product_id for edge in found[0].purchases])
-        categories = await graph.names("Category", [edge.category_id for edge in found[0].counts])
-        identity = await identity_of(graph, user_id, settings.identifiers.limits)
-    document = {**user_document(found[0], products, categories), "identity": identity}
+        document = await GraphReader(graph, settings.identifiers.limits).show(user)
     if as_json:
         print_json(document)
         return
     print_pairs({name: value for name, value in document["user"].items() if value not in (None, [])})
     print_purchases(document)
-    print_identity(identity)
+    print_identity(document["identity"])
 
 
 @app.command()

@@ -6,25 +6,7 @@ from typing import TYPE_CHECKING, Any
 from retrograph.cli.output import print_line, print_table, say
 
 if TYPE_CHECKING:
-    from retrograph.graph.store import GraphStore
-
-
-async def stats_of(graph: "GraphStore", limits: Mapping[str, int], *, clusters: bool) -> dict[str, Any]:
-    """The identity graph in numbers."""
-    from retrograph.cli.identity_rendering import identity_stats
-    from retrograph.graph import clusters as reading
-
-    edges = await graph.identifier_edges()
-    linked = await reading.clusters(graph, limits) if clusters else None
-    return identity_stats(edges, await reading.summary(graph, limits), limits, linked)
-
-
-async def identity_of(graph: "GraphStore", user_id: str, limits: Mapping[str, int]) -> dict[str, Any]:
-    """What a user is known by, and with whom that links it."""
-    from retrograph.cli.identity_rendering import identity_document
-    from retrograph.graph.clusters import neighbourhood
-
-    return identity_document(await neighbourhood(graph, user_id, limits), limits)
+    pass
 
 
 def print_identity(document: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from retrograph import __version__
 from retrograph.errors import RetrographError
 from retrograph.web import health
-from retrograph.web.api import events, jobs, problems
+from retrograph.web.api import events, graph, jobs, problems
 from retrograph.web.auth import routes as auth
 from retrograph.web.auth.guard import Guard
 from retrograph.web.auth.headers import SecurityHeaders
@@ -52,6 +52,7 @@ def _api() -> APIRouter:
     router = APIRouter()
     router.include_router(jobs.router)
     router.include_router(events.router)
+    router.include_router(graph.router)
     return router
 
 

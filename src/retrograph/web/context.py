@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from retrograph.clock import Clock
 from retrograph.config import Settings
-from retrograph.graph.store import GraphStore
+from retrograph.graph.reading import GraphReader
 from retrograph.jobs.fleet import Fleet
 from retrograph.jobs.news import News
 from retrograph.service import Service
@@ -24,7 +24,7 @@ class WebContext:
     fleet: Fleet
     """Starts and retries: what it starts runs in the background of this process."""
     news: News
-    graph: GraphStore
+    graph: GraphReader
     entry: Entry
     """Who may enter, and by which ways."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from retrograph.clock import Clock
 from retrograph.config import Settings
-from retrograph.graph.store import GraphStore
+from retrograph.graph.reading import GraphReader
 from retrograph.jobs.fleet import Fleet
 from retrograph.jobs.job import Json
 from retrograph.jobs.news import News
@@ -26,7 +26,7 @@ class Served:
     fleet: Fleet
     watchdog: Watchdog
     news: News
-    graph: GraphStore
+    graph: GraphReader
 
 
 @asynccontextmanager
@@ -46,5 +46,5 @@ async def open_served(settings: Settings, *, migrate: bool = False) -> AsyncIter
                 fleet=fleet,
                 watchdog=Watchdog(parts.store, parts.clock, parts.graph_id, fleet.resume),
                 news=News(parts.store, cards, parts.clock),
-                graph=parts.graph,
+                graph=GraphReader(parts.graph, settings.identifiers.limits),
             )

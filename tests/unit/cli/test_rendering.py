@@ -1,8 +1,9 @@
 """Records of the graph as people and programs see them."""
 
-from retrograph.cli.rendering import plural, purchase_rows, stats_document, stats_rows, user_document
+from retrograph.cli.rendering import plural, purchase_rows, stats_rows
 from retrograph.facts import UNKNOWN_TIME, Loaded
 from retrograph.graph.records import CountRecord, GraphStats, PurchaseRecord, UserRecord, VisitRecord
+from retrograph.graph.view import stats_document, user_document
 
 DAY = 86_400_000
 START = 1_483_228_800_000  # 2017-01-01
@@ -72,7 +73,7 @@ def test_stats_have_the_promised_shape() -> None:
         "products_with_hierarchy": 10,
         "recount_pending": 11,
     }
-    assert [count for _, _, count in stats_rows(stats)] == list(range(1, 6)) + list(range(6, 12))
+    assert [count for _, _, count in stats_rows(stats_document(stats))] == list(range(1, 6)) + list(range(6, 12))
 
 
 def test_numbers_and_nouns_agree() -> None:
