@@ -6,11 +6,15 @@ runs on the event loop.
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,6 +28,8 @@ T = TypeVar("T")
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for another one's lock: well under a lease."""
+ANSWER_SECONDS: Final = 60.0
+"""How long a transaction may take on a server. Those of this product take milliseconds, the largest a few seconds."""
 
 Synchronous: TypeAlias = Literal["NORMAL", "FULL"]
 DatabaseClock: TypeAlias = Callable[[Connection], int]
@@ -87,6 +93,7 @@ def connect(
     *,
     synchronous: Synchronous = "FULL",
     busy_seconds: float = BUSY_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
     now: DatabaseClock | None = None,
 ) -> Database:
     """A database that is not migrated yet; see `schema.open_database`. Raises ConfigurationError, MissingExtra."""
@@ -96,7 +103,8 @@ def connect(
             _Embedded(_sqlite_engine(parsed, synchronous, busy_seconds)), parsed.database or "", embedded=True, now=now
         )
     where = parsed.render_as_string(hide_password=True)
-    return Database(_Server(_postgres_engine(parsed, busy_seconds)), where, embedded=False, now=now)
+    server = _Server(_postgres_engine(parsed, busy_seconds), answer_seconds)
+    return Database(server, where, embedded=False, now=now)
 
 
 class _Embedded:
@@ -123,15 +131,35 @@ class _Embedded:
 
 
 class _Server:
-    """PostgreSQL on the event loop."""
+    """PostgreSQL on the event loop.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    A server that is frozen still acknowledges what it is sent, and never answers: no timeout of the connection ends
+    that. So all connections are cut when a transaction has lasted too long; what waits for them then fails.
+    """
+
+    def __init__(self, engine: AsyncEngine, answer_seconds: float) -> None:
         self._engine = engine
+        self._answer_seconds = answer_seconds
+        self._connections: WeakSet[Any] = WeakSet()
+        event.listen(engine.sync_engine, "connect", self._note)
 
     async def run(self, work: Callable[[Connection], T], *, reads: bool) -> T:
         del reads
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(work)
+        limit = asyncio.get_running_loop().call_later(self._answer_seconds, self._cut)
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+        finally:
+            limit.cancel()
+
+    def _note(self, connection: Any, _record: Any) -> None:
+        self._connections.add(connection.driver_connection)
+
+    def _cut(self) -> None:
+        for connection in list(self._connections):
+            if not connection.closed:
+                with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
+                    end.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
         await self._engine.dispose()
