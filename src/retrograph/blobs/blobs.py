@@ -16,3 +16,7 @@ class Blobs(Protocol):
         place does not answer.
         """
         ...
+
+    async def version(self, location: str) -> str:
+        """What changes whenever the content does, without reading it. Raises the same."""
+        ...

@@ -23,6 +23,11 @@ class LocalFiles:
         finally:
             file.close()
 
+    async def version(self, location: str) -> str:
+        """Its last change and its size; its inode too, because a file that replaces another may be just as old."""
+        path = _path_of(location)
+        return await asyncio.to_thread(_version, path)
+
 
 def _path_of(location: str) -> Path:
     if not location.startswith("file://"):
@@ -40,6 +45,16 @@ def _opened(path: Path) -> BinaryIO:
         raise NotFound(f"there is no file {path}") from error
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+
+
+def _version(path: Path) -> str:
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {path}") from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
 
 
 def _block(file: BinaryIO, path: Path) -> bytes:

@@ -43,6 +43,18 @@ class S3Objects:
         except (BaseError, OSError, ValueError) as error:
             raise translated(location, error) from error
 
+    async def version(self, location: str) -> str:
+        """The object's ETag."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        bucket, key = _address(location)
+        try:
+            found = await obstore.head_async(self._bucket(bucket), key)
+        except (BaseError, OSError, ValueError) as error:
+            raise translated(location, error) from error
+        return found["e_tag"] or f"{found['last_modified'].isoformat()}-{found['size']}"
+
     def _bucket(self, name: str) -> "S3Store":
         from obstore.store import S3Store
 

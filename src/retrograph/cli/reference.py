@@ -74,6 +74,7 @@ token_file = "/run/secrets/categories"
 _TITLES = {
     "users": "The users table",
     "identifiers": "Identifiers",
+    "flags": "Flags",
     "http": "Patience with the services",
     "neo4j": "Neo4j",
     "oidc": "Sign-in by OpenID Connect",

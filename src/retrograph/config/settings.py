@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from retrograph.config.entry import Admins, OidcSettings, ProxySettings, PublicUrl, SessionSettings
+from retrograph.config.flags import FlagsSettings
 from retrograph.config.identity import IdentifierSettings, UsersSettings
 from retrograph.config.values import CacheUrl, GraphUrl, SecretFile, ServiceUrl, StoreUrl, Url, secret_of
 from retrograph.errors import ConfigurationError
@@ -229,6 +230,7 @@ class Settings(BaseSettings):
     categories: ServiceSettings = ServiceSettings()
     users: UsersSettings = UsersSettings()
     identifiers: IdentifierSettings = IdentifierSettings()
+    flags: FlagsSettings = FlagsSettings()
     http: HttpSettings = HttpSettings()
     neo4j: Neo4jSettings = Neo4jSettings()
     oidc: OidcSettings = OidcSettings()

@@ -8,8 +8,8 @@ import structlog
 
 from retrograph.errors import TooLarge, UsageError
 from retrograph.facts import InvalidId, clean_id
-from retrograph.sources.compact import CHUNK_IDS, Collector, UserIds
-from retrograph.sources.id_list import IdList
+from retrograph.ids.compact import CHUNK_IDS, Collector, UserIds
+from retrograph.ids.id_list import IdList
 
 MAX_IDS: Final = 1_000_000
 

@@ -13,12 +13,12 @@ from retrograph.errors import UsageError
 from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.store import GraphStore
 from retrograph.graph.writer import GraphWriter
+from retrograph.ids.compact import UserIds
 from retrograph.jobs.definitions import SERVICE_RATE
 from retrograph.jobs.job import Job, Json
 from retrograph.jobs.kind import Resolved
 from retrograph.jobs.work import Load, Source
 from retrograph.loading.user_history import HistorySpec, LoadHooks, UserHistoryLoad
-from retrograph.sources.compact import UserIds
 from retrograph.sources.user_ids import ids_from_graph, ids_from_list, ids_inline
 from retrograph.upstream.http import Http
 from retrograph.upstream.pressures import Pressures

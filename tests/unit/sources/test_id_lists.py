@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from retrograph.errors import UsageError
 from retrograph.facts import clean_id
+from retrograph.ids.compact import SeenIds, UserIds
+from retrograph.ids.id_list import LONGEST_RECORD
 from retrograph.sources import user_ids
-from retrograph.sources.compact import SeenIds, UserIds
-from retrograph.sources.id_list import LONGEST_RECORD
 from retrograph.sources.user_ids import ids_from_graph, ids_from_list, ids_inline
 
 

@@ -66,6 +66,11 @@ class Collector:
             self._pack()
         return True
 
+    @property
+    def seen(self) -> "SeenIds":
+        """The ids taken so far, as a set."""
+        return self._seen
+
     def collected(self) -> UserIds:
         """All that was taken."""
         if self._open:
@@ -87,42 +92,68 @@ class Collector:
 
 
 class SeenIds:
-    """A set of ids as 128-bit digests in two flat arrays (open addressing): 16 bytes a slot, at most half full.
+    """A set of ids in two flat arrays (open addressing): 16 bytes a slot, at most half full.
 
-    Two different ids of one digest would lose one of them; among a million that has a chance of 1 in 10^27.
+    A slot holds an id's hash of this process, which finds it, and 64 bits of its digest, which tell it from another
+    one of the same hash. Two different ids that agree in both would be taken for one; among a million that has a
+    chance of 1 in 10^27.
     """
 
     def __init__(self) -> None:
-        self._high, self._low = _table(1 << 12)
+        self._hashes, self._digests = _table(1 << 12)
         self._count = 0
 
     def add(self, text: str) -> bool:
         """Remembers the id; `False` if it was known."""
-        if self._count * 2 >= len(self._high):
+        if self._count * 2 >= len(self._hashes):
             self._grow()
-        digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-        high = int.from_bytes(digest[:8], "little") or 1  # zero marks a free slot
-        added = self._place(high, int.from_bytes(digest[8:], "little"))
+        added = self._place(_hash(text), _digest(text))
         self._count += added
         return added
 
-    def _place(self, high: int, low: int) -> bool:
-        table, mask = self._high, len(self._high) - 1
-        slot = high & mask
-        while (found := table[slot]) != 0:
-            if found == high and self._low[slot] == low:
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, text: str) -> bool:
+        # Written out, without a call: a gate asks this for every event.
+        hashed = hash(text) & _MASK or 1
+        hashes = self._hashes
+        mask = len(hashes) - 1
+        slot = hashed & mask
+        while found := hashes[slot]:
+            if found == hashed and self._digests[slot] == _digest(text):
+                return True
+            slot = (slot + 1) & mask
+        return False
+
+    def _place(self, hashed: int, digest: int) -> bool:
+        hashes, mask = self._hashes, len(self._hashes) - 1
+        slot = hashed & mask
+        while (found := hashes[slot]) != 0:
+            if found == hashed and self._digests[slot] == digest:
                 return False
             slot = (slot + 1) & mask
-        table[slot] = high
-        self._low[slot] = low
+        hashes[slot] = hashed
+        self._digests[slot] = digest
         return True
 
     def _grow(self) -> None:
-        high, low = self._high, self._low
-        self._high, self._low = _table(len(high) * 2)
-        for slot, value in enumerate(high):
-            if value:
-                self._place(value, low[slot])
+        hashes, digests = self._hashes, self._digests
+        self._hashes, self._digests = _table(len(hashes) * 2)
+        for slot, hashed in enumerate(hashes):
+            if hashed:
+                self._place(hashed, digests[slot])
+
+
+_MASK: Final = 2**64 - 1
+
+
+def _hash(text: str) -> int:
+    return hash(text) & _MASK or 1  # zero marks a free slot
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def _table(slots: int) -> tuple["array[int]", "array[int]"]:

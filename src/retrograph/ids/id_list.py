@@ -6,21 +6,31 @@ Bytes are pushed in as they arrive, so a list of any size needs the memory of on
 import codecs
 import csv
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 from retrograph.errors import TooLarge, UsageError
 from retrograph.facts import InvalidId, clean_id
-from retrograph.sources.compact import Collector
 
 HEADERS: Final = frozenset({"user_id", "userId", "id"})
 LONGEST_RECORD: Final = 1024 * 1024
 """Characters. What has no line break for so long is no list of ids."""
 
 
-class IdList:
-    """Parses one list into a collector. Raises UsageError with the number of the line that is wrong."""
+class Taker(Protocol):
+    """Whoever takes the ids of a list, one by one."""
 
-    def __init__(self, name: str, collector: Collector, limit: int) -> None:
+    blank: int
+    """How many lines held nothing."""
+
+    def add(self, user_id: str) -> bool:
+        """Takes a cleaned id, which may have come before; `False` where it would be one too many."""
+        ...
+
+
+class IdList:
+    """Parses one list into whoever takes its ids. Raises UsageError with the number of the line that is wrong."""
+
+    def __init__(self, name: str, collector: Taker, limit: int) -> None:
         self._name = name
         self._collector = collector
         self._limit = limit

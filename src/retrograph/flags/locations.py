@@ -1,0 +1,17 @@
+"""Where a file of ids lies that a segment names."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locations:
+    """`bucket` is where names without a scheme lie: a bucket's name, or any URI up to the last slash."""
+
+    bucket: str
+
+    def of(self, name: str) -> str:
+        """An URI or an absolute path as it stands; any other name lies in the bucket."""
+        if "://" in name or name.startswith("/"):
+            return name
+        base = self.bucket if "://" in self.bucket or self.bucket.startswith("/") else f"s3://{self.bucket}"
+        return f"{base.rstrip('/')}/{name}"

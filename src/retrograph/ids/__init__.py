@@ -1,0 +1,1 @@
+"""User ids in bulk: parsed as they stream in, kept in little memory."""
