@@ -1,6 +1,7 @@
 """From a wish to a lease: what is asked for is checked, what must be frozen is frozen, then the lease is taken."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Final
@@ -30,6 +31,9 @@ from retrograph.jobs.resuming import check_same, forecast_of, key_of, named, not
 from retrograph.jobs.runner import Taken
 from retrograph.jobs.state import HELD, RESUMABLE, JobState, NotPossible
 from retrograph.jobs.store import Claim, JobStore, NewJob, NotClaimable, Reset, Selection
+
+CLAMPED: Final = "clamped"
+"""The line of a job's log that says which parameters of a start were out of range."""
 
 _LOOKS: Final = 5
 """How often a start looks again at a job that changed under its eyes."""
@@ -245,6 +249,9 @@ class Starter:
                 return None
             raise NotPossible(not_claimable(taken.job))
         mine = taken.claimed.job
+        if asked.clamped:
+            with suppress(DependencyDown):  # the lease is held: nothing may keep it from being served
+                await self._store.note(job.job_id, claim.who, CLAMPED, "; ".join(asked.clamped))
         return StartAnswer(
             started=True, running=True, job=mine, clamped=asked.clamped, forecast=forecast_of(mine), taken=taken
         )

@@ -1,4 +1,5 @@
 // What every page runs. Each module looks for what it serves and leaves the rest alone.
+import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
@@ -15,5 +16,6 @@ startTips();
 startDialogs();
 startSelection();
 startKeys();
+startCopy();
 startLive();
 document.addEventListener("htmx:load", (event) => localise(event.target));

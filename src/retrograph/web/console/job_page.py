@@ -1,0 +1,232 @@
+"""What a job's page shows, as values: actions, facts, failures in groups. Pure; the template only lays out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from retrograph.jobs.definitions import DEFINITIONS, Definition
+from retrograph.jobs.job import Job, Run
+from retrograph.jobs.queries import FailureSummary
+from retrograph.jobs.state import ENDED, HELD, JobState, may
+from retrograph.jobs.wording import noun
+from retrograph.web.console.formatting import duration, number, plural, rate, utc
+
+TABS: Final = ("Overview", "Failures", "Spec", "Runs", "Log")
+
+_ASKED: Final = (JobState.STOPPING, JobState.CANCELING)
+
+_ERRORS: Final[Mapping[str, str]] = {
+    "ServiceFailed": "A service went on failing after every try",
+    "MalformedAnswer": "A service answered with a document of the wrong shape",
+    "WriteFailed": "The graph refused what was to be written",
+    "ItemError": "The user failed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A button of the page. `dialog`: it opens a dialog that says what will happen."""
+
+    text: str
+    href: str
+    tone: str = ""
+    dialog: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A line of a panel; `at` is an instant that follows the text, in milliseconds."""
+
+    name: str
+    text: str = ""
+    note: str = ""
+    code: bool = False
+    at: int | None = None
+
+
+def address(job: Job, tab: str = "Overview") -> str:
+    """Where a tab of a job's page is."""
+    return f"/jobs/{quote(job.job_id)}" + ("" if tab == "Overview" else f"/{tab.lower()}")
+
+
+def tabs(job: Job) -> Sequence[tuple[str, str, int | None, str]]:
+    """Name, address, a count, and how it is meant."""
+    failed = job.counts.failed or None
+    return [(tab, address(job, tab), failed if tab == "Failures" else None, "bad") for tab in TABS]
+
+
+def ask(verb: str, job: Job, **values: str) -> str:
+    """Where a verb's dialog is."""
+    return f"/actions/{verb}?" + urlencode({"job": job.job_id, "back": address(job), **values})
+
+
+def actions(job: Job) -> Sequence[Action]:
+    """What can be done about a job as it is, the most likely first."""
+    return list(_actions(job))
+
+
+def _actions(job: Job) -> Iterator[Action]:
+    if job.spec.dry_run and job.state is JobState.SUCCEEDED:
+        yield Action(text="Run for real…", href=again(job), tone="primary", dialog=False)
+    elif job.state not in HELD and job.state is not JobState.SUCCEEDED:
+        yield Action(text="Start again…", href=again(job), dialog=False)
+    if job.counts.failed and job.state not in HELD:
+        yield Action(text=f"Retry {job.counts.failed:,}…", href=ask("retry", job))
+    if any(may(job.state, wanted) for wanted in (JobState.STOPPING, JobState.STOPPED)) and job.state not in _ASKED:
+        yield Action(text="Stop…", href=ask("stop", job))
+    if job.state not in ENDED and job.state is not JobState.CANCELING:
+        yield Action(text="Cancel job…", href=ask("cancel", job), tone="danger")
+    if job.state not in HELD and job.archived_at is None:
+        yield Action(text="Archive…", href=ask("archive", job))
+
+
+def again(job: Job) -> str:
+    """The start form, filled in with this job: a dry run's users go into a real one."""
+    return f"/start/{quote(job.kind)}?" + urlencode({"like": job.job_id})
+
+
+def source_text(job: Job) -> tuple[str, bool]:
+    """Where the items come from, and whether that is code."""
+    source = job.spec.source
+    for name in ("file", "object", "upload", "table"):
+        if source.get(name):
+            return str(source[name]), True
+    if "graph" in source:
+        return f"the {noun(job.kind)} that the graph holds", False
+    if "inline" in source:
+        return "ids given one by one", False
+    return ", ".join(f"{name} {value}" for name, value in source.items()) or "–", False
+
+
+def discovery(job: Job) -> Sequence[Fact]:
+    """What was found to walk over."""
+    words, code = source_text(job)
+    facts = [Fact(name=f"{noun(job.kind).capitalize()} found", text=_found(job), note=_read(job))]
+    facts.append(Fact(name="Source", text=words, code=code))
+    if job.spec.bound is not None:
+        facts.append(Fact(name="Up to", text=job.spec.bound, code=True))
+    else:
+        facts.append(Fact(name="Window", text=f"{plural(job.spec.lookback_days, 'day')} before", at=job.spec.as_of))
+    identifiers = job.spec.source.get("identifiers")
+    if isinstance(identifiers, Mapping) and identifiers:
+        facts.append(Fact(name="Identifiers", text=", ".join(map(str, identifiers))))
+    return [*facts, Fact(name="Created", note=f"by {job.created_by}", at=job.created_at)]
+
+
+def _found(job: Job) -> str:
+    if job.total is None:
+        return "being counted" if job.state in HELD else "–"
+    estimated = job.spec.bound is not None and not job.complete
+    return f"{'≈ ' if estimated else ''}{number(job.total)}"
+
+
+def _read(job: Job) -> str:
+    """How the list was read: `(75,214 lines, 198 repeated, 16 blank)`."""
+    counts = [(name, job.spec.source.get(name)) for name in ("lines", "repeated", "blank")]
+    listed = ", ".join(f"{value:,} {name}" for name, value in counts if isinstance(value, int) and value)
+    return f"({listed})" if listed else ""
+
+
+def processing(job: Job, run: Run | None) -> Sequence[Fact]:
+    """How it goes, or went."""
+    counts, limit = job.counts, job.parameters.rate_limit
+    facts = [Fact(name="Processed", text=number(counts.processed), note=_by_reason("skipped", counts.skipped_by))]
+    if counts.refused:
+        left_out = plural(sum(counts.refused.values()), "fact")
+        facts.append(Fact(name="Left out", text=left_out, note=_by_reason("", counts.refused)))
+    pace = f"{rate(job.rate)} now, " if job.state in HELD and job.rate is not None else ""
+    bound = "no rate limit" if limit is None else f"at most {rate(limit)}"
+    facts.append(Fact(name="Pace", text=f"{pace}{bound}", note=f"{job.parameters.concurrency} at a time"))
+    facts.append(Fact(name="Retried calls", text=_retried(job)[0], note=_retried(job)[1]))
+    if run is not None:
+        which = f"run {run.number:,} of this job"
+        facts.append(Fact(name="Run began", note=which, at=run.started_at))
+    facts.append(Fact(name="Time in runs", text=duration(job.elapsed_ms / 1000)))
+    return [*facts, Fact(name="Last updated", at=job.updated_at)]
+
+
+def _by_reason(word: str, counts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+    return f"{word} {listed}".strip() if listed else ""
+
+
+def _retried(job: Job) -> tuple[str, str]:
+    """How many calls of the last run were tried again, and why."""
+    if job.pressure is None or not job.pressure.retried:
+        return "0", ""
+    kinds: dict[str, int] = {}
+    for counts in job.pressure.retried.values():
+        for kind, count in counts.items():
+            kinds[kind] = kinds.get(kind, 0) + count
+    listed = ", ".join(f"{kind}: {count:,}" for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]))
+    return number(sum(kinds.values())), f"({listed})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Failures of one class."""
+
+    error_class: str
+    title: str
+    count: int
+    first_at: int
+    last_at: int
+    item: str
+    message: str
+    href: str
+    """Those failures, one by one."""
+    retry: str | None
+    """The dialog that retries them; `None` while the job runs."""
+
+
+def groups(job: Job, summary: FailureSummary) -> Sequence[Group]:
+    """The failures by error, the most frequent first."""
+    return [
+        Group(
+            error_class=found.error_class,
+            title=_ERRORS.get(found.error_class, found.error_class),
+            count=found.count,
+            first_at=found.first_at,
+            last_at=found.last_at,
+            item=found.item,
+            message=found.message,
+            href=f"{address(job, 'Failures')}?" + urlencode({"error_class": found.error_class}),
+            retry=retry(job, error_class=found.error_class),
+        )
+        for found in summary.groups
+    ]
+
+
+def retry(job: Job, **values: str) -> str | None:
+    """The dialog that retries some failures; `None` while the job runs."""
+    if job.state in HELD:
+        return None
+    return ask("retry", job, **{**values, "back": address(job, "Failures")})
+
+
+def holder(job: Job, now: int) -> str:
+    """`lease worker-a, 13 s`."""
+    if job.holder is None or job.lease_until is None:
+        return ""
+    left = max(0, job.lease_until - now) // 1000
+    return f"lease {job.holder.split(':')[0]}, {left} s"
+
+
+def parameters(job: Job) -> Sequence[tuple[Definition, str]]:
+    """What its runs work with, in the order in which people decide about it."""
+    values = asdict(job.parameters)
+    return [(known, _text(values[name])) for name, known in DEFINITIONS.items() if name in values]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def window(job: Job) -> str:
+    """The end of the window, to the millisecond that matters."""
+    return utc(job.spec.as_of)

@@ -1,0 +1,167 @@
+"""A job's page: what it does now, how it goes, what failed, what it was asked, its runs and its log."""
+
+from collections.abc import AsyncIterator
+from itertools import islice
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, StreamingResponse
+
+from retrograph.clock import to_millis
+from retrograph.jobs.job import Failure, Job, LogEvent
+from retrograph.jobs.queries import FailureQuery
+from retrograph.jobs.sentence import sentence_of
+from retrograph.jobs.starting import CLAMPED
+from retrograph.jobs.watchdog import Patience, resumes_at
+from retrograph.web.console import commands, job_page, spreadsheet
+from retrograph.web.console.chart import chart
+from retrograph.web.console.progress import bar, scanned
+from retrograph.web.console.rendering import fragment_wanted, page
+from retrograph.web.console.states import badge, reason
+from retrograph.web.context import Context, WebContext
+
+router = APIRouter(prefix="/jobs")
+
+FAILURES_PER_PAGE: Final = 100
+EVENTS_SHOWN: Final = 500
+
+
+@router.get("/{key}")
+async def overview(context: Context, request: Request, key: str) -> HTMLResponse:
+    """What it does now, and how it goes."""
+    job = await context.service.show(key)
+    summary = await context.service.failure_summary(job.job_id)
+    runs = await context.service.runs(job.job_id)
+    return _page(
+        context,
+        request,
+        job,
+        "Overview",
+        discovery=job_page.discovery(job),
+        processing=job_page.processing(job, runs[0] if runs else None),
+        chart=chart(await context.service.samples(job.job_id)),
+        groups=job_page.groups(job, summary),
+    )
+
+
+@router.get("/{key}/failures")
+async def failures(
+    context: Context, request: Request, key: str, error_class: str = "", resolved: bool = False, after: int = 0
+) -> HTMLResponse:
+    """What failed, and why."""
+    job = await context.service.show(key)
+    query = FailureQuery(
+        error_class=error_class or None, resolved=resolved, after=after or None, limit=FAILURES_PER_PAGE + 1
+    )
+    found = await _some(context.service.failures(job.job_id, query), FAILURES_PER_PAGE + 1)
+    shown = found[:FAILURES_PER_PAGE]
+    return _page(
+        context,
+        request,
+        job,
+        "Failures",
+        groups=job_page.groups(job, await context.service.failure_summary(job.job_id)),
+        failures=[(failure, job_page.retry(job, item=failure.item)) for failure in shown],
+        error_class=error_class,
+        resolved=resolved,
+        after=after,
+        next=shown[-1].number if len(found) > FAILURES_PER_PAGE else None,
+        retry_all=job_page.retry(job) if job.counts.failed else None,
+    )
+
+
+@router.get("/{key}/failures.csv")
+async def failures_as_csv(
+    context: Context, key: str, error_class: str = "", resolved: bool = False
+) -> StreamingResponse:
+    """All of them, for a spreadsheet; streamed, however many there are."""
+    job = await context.service.show(key)
+    query = FailureQuery(error_class=error_class or None, resolved=resolved)
+    name = f"{job.key.replace(':', '-')}-failures.csv"
+    return StreamingResponse(
+        spreadsheet.lines(context.service.failures(job.job_id, query)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+    )
+
+
+@router.get("/{key}/spec")
+async def spec(context: Context, request: Request, key: str) -> HTMLResponse:
+    """What it was asked for, what it works with, and how to say it again."""
+    job = await context.service.show(key)
+    log = await _log(context, job)
+    return _page(
+        context,
+        request,
+        job,
+        "Spec",
+        parameters=job_page.parameters(job),
+        clamped=_clamped(log),
+        command_line=commands.command_line(job),
+        curl=commands.curl(job, str(request.base_url)),
+        source=job_page.source_text(job),
+        window=job_page.window(job),
+    )
+
+
+@router.get("/{key}/runs")
+async def runs(context: Context, request: Request, key: str) -> HTMLResponse:
+    """Its latest runs."""
+    job = await context.service.show(key)
+    return _page(context, request, job, "Runs", runs=await context.service.runs(job.job_id))
+
+
+@router.get("/{key}/log")
+async def log(context: Context, request: Request, key: str) -> HTMLResponse:
+    """Who did what, when and why; the latest first."""
+    job = await context.service.show(key)
+    return _page(context, request, job, "Log", events=(await _log(context, job))[-EVENTS_SHOWN:][::-1])
+
+
+def _page(context: WebContext, request: Request, job: Job, tab: str, **values: Any) -> HTMLResponse:
+    now = to_millis(context.clock.now())
+    live = fragment_wanted(request) == "live"
+    query = f"?{request.url.query}" if request.url.query else ""
+    return page(
+        request,
+        "job_live.html" if live else "job.html",
+        environment=context.settings.environment,
+        now=now,
+        job=job,
+        tab=tab,
+        here=job_page.address(job, tab) + query,
+        sentence=sentence_of(job, now, Patience()),
+        badge=badge(job),
+        reason=reason(job, resumes_at(job, Patience())),
+        bar=bar(job),
+        scanned=scanned(job),
+        holder=job_page.holder(job, now),
+        tabs=job_page.tabs(job),
+        actions=job_page.actions(job),
+        failures_at=job_page.address(job, "Failures"),
+        **values,
+    )
+
+
+async def _some(found: AsyncIterator[Failure], most: int) -> list[Failure]:
+    some: list[Failure] = []
+    async for failure in found:
+        some.append(failure)
+        if len(some) == most:
+            break
+    return some
+
+
+async def _log(context: WebContext, job: Job) -> list[LogEvent]:
+    return [event async for event in context.service.log(job.job_id)]
+
+
+def _clamped(log: list[LogEvent]) -> str | None:
+    """What the latest start asked for that was out of range."""
+    since_start = islice(reversed(log), 200)
+    for event in since_start:
+        if event.what == CLAMPED:
+            return event.why
+        if event.what in ("started", "resumed", "reset"):
+            return None
+    return None
