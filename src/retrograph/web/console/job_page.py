@@ -8,13 +8,14 @@ from urllib.parse import quote, urlencode
 from retrograph.jobs.definitions import DEFINITIONS, Definition
 from retrograph.jobs.job import Job, Run
 from retrograph.jobs.queries import FailureSummary
-from retrograph.jobs.state import ENDED, HELD, JobState, may
+from retrograph.jobs.state import HELD, JobState
 from retrograph.jobs.wording import noun
 from retrograph.web.console.formatting import duration, number, plural, rate, utc
+from retrograph.web.console.offers import offers, why_not
 
 TABS: Final = ("Overview", "Failures", "Spec", "Runs", "Log")
 
-_ASKED: Final = (JobState.STOPPING, JobState.CANCELING)
+_ORDER: Final = ("retry", "stop", "archive", "cancel")
 
 _ERRORS: Final[Mapping[str, str]] = {
     "ServiceFailed": "A service went on failing after every try",
@@ -71,14 +72,9 @@ def _actions(job: Job) -> Iterator[Action]:
         yield Action(text="Run for real…", href=again(job), tone="primary", dialog=False)
     elif job.state not in HELD and job.state is not JobState.SUCCEEDED:
         yield Action(text="Start again…", href=again(job), dialog=False)
-    if job.counts.failed and job.state not in HELD:
-        yield Action(text=f"Retry {job.counts.failed:,}…", href=ask("retry", job))
-    if any(may(job.state, wanted) for wanted in (JobState.STOPPING, JobState.STOPPED)) and job.state not in _ASKED:
-        yield Action(text="Stop…", href=ask("stop", job))
-    if job.state not in ENDED and job.state is not JobState.CANCELING:
-        yield Action(text="Cancel job…", href=ask("cancel", job), tone="danger")
-    if job.state not in HELD and job.archived_at is None:
-        yield Action(text="Archive…", href=ask("archive", job))
+    for offer in sorted(offers(job), key=lambda offer: _ORDER.index(offer.verb)):
+        if not offer.why_not:
+            yield Action(text=offer.label, href=ask(offer.verb, job), tone="danger" if offer.danger else "")
 
 
 def again(job: Job) -> str:
@@ -200,7 +196,7 @@ def groups(job: Job, summary: FailureSummary) -> Sequence[Group]:
 
 def retry(job: Job, **values: str) -> str | None:
     """The dialog that retries some failures; `None` while the job runs."""
-    if job.state in HELD:
+    if why_not("retry", job):
         return None
     return ask("retry", job, **{**values, "back": address(job, "Failures")})
 

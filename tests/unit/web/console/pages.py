@@ -10,6 +10,8 @@ import httpx
 from fastapi import FastAPI
 
 from retrograph.config import Settings
+from retrograph.graph.clusters import DEFAULT_LIMITS
+from retrograph.graph.reading import GraphReader
 from retrograph.graph.sqlite.store import SqliteGraph
 from retrograph.graph.store import GraphStore
 from retrograph.jobs.fleet import Fleet
@@ -28,7 +30,7 @@ class _Context:
     clock: SteppedClock
     service: Service
     fleet: Fleet
-    graph: GraphStore
+    graph: GraphReader
 
 
 class Pages:
@@ -55,7 +57,11 @@ async def opened(path: Path) -> AsyncIterator[Pages]:
         app = FastAPI()
         app.include_router(router)
         context = _Context(
-            settings=Settings(), clock=world.clock, service=world.service, fleet=fleet, graph=cast(GraphStore, graph)
+            settings=Settings(),
+            clock=world.clock,
+            service=world.service,
+            fleet=fleet,
+            graph=GraphReader(graph, DEFAULT_LIMITS),
         )
         app.state.context = cast(WebContext, context)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
