@@ -16,7 +16,7 @@ REFERENCE := $(BIN)/python -m retrograph.cli.reference
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate torture bench scale lint format servers lock clean
+.PHONY: help demo test simulate torture bench scale identities screenshots lint format servers lock clean
 
 help: ## Say what there is
 	@echo "Retrograph: what 'make' can do here"
@@ -59,6 +59,12 @@ bench: $(VENV)/.dev ## Measure what docs/performance.md says, and write it there
 
 scale: $(VENV)/.dev ## Do the same work at sizes that grow, and see how its cost grows (ARGS="ids graph …" for some)
 	@$(BIN)/python -m bench.scale $(ARGS)
+
+identities: $(VENV)/.dev ## Join 200,000 made-up users in several ways, and compare what comes of them (ARGS="sqlite --users 5000")
+	@$(BIN)/python -m bench.identities $(ARGS)
+
+screenshots: $(VENV)/.dev ## Photograph every page of the console into docs/images
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 lock: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.toml (UPGRADE=1 for the newest versions)
 	$(COMPILE) pyproject.toml --all-extras --group dev --group build --output-file requirements/dev.txt

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from tests.servers import downloads
+from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
@@ -22,18 +23,21 @@ SERVERS: dict[str, Callable[[], Server]] = {
 }
 
 
+OBTAINED: dict[str, Callable[[], Server | Chromium]] = {**SERVERS, "chromium": Chromium}
+
+
 def main() -> int:
     arguments = _arguments()
     if arguments.verb == "run":
         return run(SERVERS[arguments.name]())
-    return obtain(arguments.names or list(SERVERS))
+    return obtain(arguments.names or list(OBTAINED))
 
 
 def obtain(names: list[str]) -> int:
     """Downloads the servers; 1 if one of them cannot be had here."""
     missing = 0
     for name in names:
-        server = SERVERS[name]()
+        server = OBTAINED[name]()
         began = time.monotonic()
         try:
             server.obtain()
