@@ -6,7 +6,8 @@ from typing import Final
 from retrograph.clock import from_millis
 from retrograph.errors import UsageError
 
-_KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_KEY: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}")
+"""Not `.` nor `..`, which no address can name."""
 DRY_RUN_SUFFIX: Final = ":dry-run"
 
 
