@@ -6,11 +6,13 @@ database of their own. Without a server its tests are skipped, and fail where `C
 
 import os
 from collections.abc import Generator, Iterator
-from typing import TypeVar
+from pathlib import Path
+from typing import NoReturn, TypeVar
 
 import pytest
 from hypothesis import settings
 
+from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
@@ -23,6 +25,7 @@ settings.load_profile("untimed")
 
 MISSING = "server missing: "
 NEEDED_BY = {
+    "chromium": ("chromium",),
     "neo4j": ("neo4j_lts", "neo4j_present"),
     "neo4j_lts": ("neo4j_lts",),
     "neo4j_present": ("neo4j_present",),
@@ -72,6 +75,15 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The path of a browser."""
+    try:
+        return Chromium().obtain()
+    except Unavailable as reason:
+        _missing(reason)
+
+
+@pytest.fixture(scope="session")
 def _toxiproxy() -> Iterator[ToxiproxyServer]:
     yield from _serve("toxiproxy", ToxiproxyServer())
 
@@ -87,11 +99,16 @@ def _serve(name: str, server: ServerT) -> Iterator[ServerT]:
     try:
         server.start()
     except Unavailable as reason:
-        report = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        report(f"{MISSING}{reason}")
+        _missing(reason)
     _running[name] = server
     yield server
     server.close()
+
+
+def _missing(reason: Unavailable) -> NoReturn:
+    report = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+    report(f"{MISSING}{reason}")
+    raise reason
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

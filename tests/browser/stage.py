@@ -1,0 +1,85 @@
+"""What browser tests look at: the real server over real jobs, a users table and a sandbox that can misbehave."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.integration.command_line import CommandLine, sandbox
+from tests.integration.server_process import ServerProcess, in_directory, job_of, served
+from tests.integration.story import History
+
+USERS = 4_000
+WINDOW = {"as_of": "2018-01-02", "lookback_days": 365}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A server with everything behind it."""
+
+    server: ServerProcess
+    history: History
+    token: str
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def ask(self, method: str, path: str, document: object = None) -> Any:
+        """Asks the API."""
+        with self.server.client(self.token) as client:
+            answer = client.request(method, f"/api/v1{path}", json=document)
+        assert answer.status_code in (200, 202), answer.text
+        return answer.json()
+
+    def start(self, key: str, kind: str = "identity", **parameters: Any) -> Any:
+        """Starts a job as a program would."""
+        answer = self.ask("POST", "/jobs", {"kind": kind, "key": key, **parameters})
+        assert answer["started"], answer
+        return answer["job"]
+
+    def purchases(self, key: str, users: int = 40, **parameters: Any) -> Any:
+        """Starts a load of the sample's first users."""
+        ids = list(self.history.some[:users])
+        return self.start(key, "purchases", user_ids=ids, **{**WINDOW, **parameters})
+
+    def job(self, key: str) -> Any:
+        with self.server.client(self.token) as client:
+            return job_of(client, key)
+
+    def log(self, key: str) -> str:
+        """What was done to a job, as one text."""
+        return self.server.cli.run("jobs", "log", key, "--json").out
+
+    def link(self) -> str:
+        """Another link that signs a browser in once."""
+        made = self.server.cli.run("tokens", "link", "--address", self.url)
+        assert made.code == 0, made.err
+        return made.out.strip()
+
+
+@contextmanager
+def stage(directory: Path) -> Iterator[Stage]:
+    """Everything, until the block ends."""
+    with sandbox(directory, "--write-ids", "ids.txt") as url:
+        ids = tuple((directory / "ids.txt").read_text().split())
+        history = History(url=url, ids=ids, some=ids)
+        cli = mapped(in_directory(directory, upstream=url, jobs_exclusive_kinds="", jobs_lease_seconds="5"))
+        with served(cli) as server:
+            yield Stage(server=server, history=history, token=server.token())
+
+
+def mapped(cli: CommandLine) -> CommandLine:
+    """The same settings, and those of a users table that is made for them."""
+    made = cli.run("sandbox", "users", "--to", "sqlite:///users.db", "--count", str(USERS), "--seed", "2", "--json")
+    assert made.code == 0, made.err
+    settings = {name.removeprefix("RETROGRAPH_").lower(): text for name, text in made.json["settings"].items()}
+    return cli.with_settings(**settings)
+
+
+def listed(client: httpx.Client) -> Any:
+    """The jobs that the API lists."""
+    return client.get("/api/v1/jobs").json()["items"]
