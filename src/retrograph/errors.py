@@ -3,6 +3,7 @@
 RetrographError                 a sentence for a person: what, which item, what to do
 ├── UsageError                  wrong input; nothing was changed (exit code 2)
 │   ├── ConfigurationError      a setting is wrong or missing; also 401 and 403 of a service
+│   │   └── NotPermitted        our credentials do not allow to read that object
 │   ├── OtherWork               the key stands for other work already
 │   ├── TooLarge                more than is taken at once
 │   ├── MissingExtra            a URL needs an optional dependency that is not installed
@@ -67,6 +68,10 @@ class JobRefused(RetrographError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class NotPermitted(ConfigurationError):
+    """The credentials of this installation do not allow to read that."""
 
 
 class NotFound(UsageError):

@@ -10,10 +10,12 @@ from dataclasses import replace
 
 from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
 from retrograph.errors import DependencyDown, NotFound, UsageError
+from retrograph.jobs import uploads
 from retrograph.jobs.dry import DryLoad
 from retrograph.jobs.foreground import Foreground
 from retrograph.jobs.frozen import FrozenItems
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
+from retrograph.jobs.keys import is_key
 from retrograph.jobs.kind import Kind
 from retrograph.jobs.progress import Progress, Silent, Watch
 from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, JobTally, Selection
@@ -21,6 +23,7 @@ from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
 from retrograph.jobs.runner import Work
 from retrograph.jobs.starting import Starter
 from retrograph.jobs.store import JobStore, NotClaimable
+from retrograph.jobs.uploads import Counted, Upload
 from retrograph.jobs.view import job_as_json
 from retrograph.jobs.work import Load
 
@@ -137,9 +140,9 @@ class Service:
     async def show(self, key: str) -> Job:
         """A job by its key or its id. Raises NotFound, UsageError where several graphs have that key."""
         await self._buried()
-        found = await self._store.named(key)
+        found = await self._store.named(key) if is_key(key) else ()
         if not found:
-            raise NotFound(f"there is no job {key}")
+            raise NotFound(f"there is no job {key if is_key(key) else ascii(key[:150])}")
         if len(found) > 1:
             ids = ", ".join(f"{job.job_id} (graph {job.graph_id})" for job in found)
             raise UsageError(f"several jobs have the key {key}; name one by its id: {ids}")
@@ -152,6 +155,19 @@ class Service:
             for failure in page:
                 yield failure
             wanted = replace(wanted, after=page[-1].number)
+
+    async def failures_page(self, key: str, query: FailureQuery) -> tuple[Sequence[Failure], int | None]:
+        """One page of them, and the `after` of the next one. Raises NotFound."""
+        job = await self.show(key)
+        found = await self._store.failures(job.job_id, replace(query, limit=query.limit + 1))
+        shown = found[: query.limit]
+        return shown, shown[-1].number if len(found) > query.limit else None
+
+    async def log_page(self, key: str, after: int, limit: int) -> tuple[Sequence[LogEvent], int | None]:
+        """One page of the job's log, and the `after` of the next one. Raises NotFound."""
+        found = await self._store.log((await self.show(key)).job_id, after, limit + 1)
+        shown = found[:limit]
+        return shown, shown[-1].number if len(found) > limit else None
 
     async def failure_summary(self, key: str) -> FailureSummary:
         """Unresolved failures of a job by class. Raises NotFound."""
@@ -185,6 +201,15 @@ class Service:
             return {}
         since = to_millis(self._clock.now()) - window_ms
         return await self._store.glances([job.job_id for job in jobs], since)
+
+    async def keep_upload(self, found: Counted, who: str) -> Upload:
+        """Keeps a list of ids for a day, for any process to start a job from. Raises UsageError, TooLarge."""
+        return await uploads.keep(self._store, found, who)
+
+    async def upload(self, upload_id: str) -> tuple[Upload, AsyncIterator[str]]:
+        """A list that was uploaded, and its ids. Raises NotFound."""
+        upload = await uploads.find(self._store, upload_id)
+        return upload, uploads.ids_of(self._store, upload)
 
     async def close(self) -> None:
         """Gives back the store."""

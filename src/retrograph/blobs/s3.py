@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from retrograph.blobs.blobs import BLOCK_BYTES
-from retrograph.errors import ConfigurationError, DependencyDown, MissingExtra, NotFound, RetrographError
+from retrograph.errors import (
+    ConfigurationError,
+    DependencyDown,
+    MissingExtra,
+    NotFound,
+    NotPermitted,
+    RetrographError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -75,7 +83,7 @@ def translated(location: str, error: Exception) -> RetrographError:
     if isinstance(error, theirs.NotFoundError | FileNotFoundError):
         return NotFound(f"there is no object {location}")
     if isinstance(error, theirs.PermissionDeniedError | theirs.UnauthenticatedError | PermissionError):
-        return ConfigurationError(f"{location} may not be read with these AWS credentials")
+        return NotPermitted(f"{location} may not be read with these AWS credentials")
     if isinstance(error, theirs.GenericError | OSError):
         return DependencyDown(DEPENDENCY, f"{location} cannot be read: {_first_line(error)}")
     return ConfigurationError(f"{location} cannot be read: {_first_line(error)}")
@@ -88,5 +96,5 @@ def _first_line(error: Exception) -> str:
 def _address(location: str) -> tuple[str, str]:
     bucket, _, key = location.removeprefix("s3://").partition("/")
     if not location.startswith("s3://") or not bucket or not key:
-        raise ConfigurationError(f"{location} is not the address of an object: s3://bucket/key")
+        raise UsageError(f"{location} is not the address of an object: s3://bucket/key")
     return bucket, key

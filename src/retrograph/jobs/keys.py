@@ -20,6 +20,11 @@ def checked_key(key: str) -> str:
     return key
 
 
+def is_key(text: str) -> bool:
+    """Whether a job can have it for its key, or for its id."""
+    return _KEY.fullmatch(text) is not None
+
+
 def derived_key(
     kind: str, digest: str, *, as_of: int | None, lookback_days: int | None, fixed: str | None = None
 ) -> str:

@@ -17,10 +17,11 @@ from retrograph.jobs.queries import (
     Mark,
     Selection,
 )
-from retrograph.jobs.sql import checkpoints, claims, freezing, listing, moves, news, operators, reading
+from retrograph.jobs.sql import checkpoints, claims, freezing, listing, moves, news, operators, reading, uploads
 from retrograph.jobs.sql.glances import glances
 from retrograph.jobs.state import HELD
 from retrograph.jobs.store import Asked, Checkpoint, Claim, ClaimAnswer, Ending, Lease, NewJob
+from retrograph.jobs.uploads import Upload
 from retrograph.store.engine import Database
 
 
@@ -57,6 +58,12 @@ class SqlJobStore:
 
     async def chunk(self, list_id: str, number: int) -> bytes | None:
         return await self._database.read(partial(freezing.read_chunk, list_id=list_id, number=number))
+
+    async def keep(self, upload: Upload) -> None:
+        await self._database.write(partial(uploads.keep, self._database, upload=upload))
+
+    async def upload(self, upload_id: str) -> Upload | None:
+        return await self._database.read(partial(uploads.read, self._database, upload_id=upload_id))
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         return await self._database.write(partial(claims.claim, self._database, wanted=claim))

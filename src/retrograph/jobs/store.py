@@ -23,6 +23,7 @@ from retrograph.jobs.queries import JobTally as JobTally
 from retrograph.jobs.queries import Mark as Mark
 from retrograph.jobs.queries import Selection as Selection
 from retrograph.jobs.state import JobState
+from retrograph.jobs.uploads import UploadStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +158,8 @@ class Ending:
 Asked: TypeAlias = Literal["stop", "cancel"]
 
 
-class JobStore(Protocol):
-    """Jobs, their frozen ids, failures, runs, samples and log."""
+class JobStore(UploadStore, Protocol):
+    """Jobs, their frozen ids, failures, runs, samples and log; and lists that were uploaded."""
 
     async def ping(self) -> None:
         """Raises DependencyDown where the store does not answer."""

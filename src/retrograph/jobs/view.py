@@ -3,10 +3,10 @@
 from dataclasses import asdict
 
 from retrograph.clock import iso
-from retrograph.jobs.job import Failure, Job, Json, LogEvent, Run
+from retrograph.jobs.job import Failure, Job, Json, LogEvent, Run, Sample
 from retrograph.jobs.pressure import pressure_document
 from retrograph.jobs.progress import eta_seconds
-from retrograph.jobs.queries import JobLine, JobTally
+from retrograph.jobs.queries import FailureGroup, JobLine, JobTally
 from retrograph.jobs.requests import StartAnswer
 from retrograph.jobs.state import HELD
 
@@ -112,6 +112,23 @@ def run_as_json(run: Run) -> dict[str, Json]:
         "failed": run.failed,
         "skipped": run.skipped,
         "parameters": dict(run.parameters),
+    }
+
+
+def sample_as_json(sample: Sample) -> dict[str, Json]:
+    """The pace at one moment."""
+    return {"at": iso(sample.at), "rate": sample.rate, "scanned": sample.scanned, "failed": sample.failed}
+
+
+def group_as_json(group: FailureGroup) -> dict[str, Json]:
+    """The unresolved failures of one class."""
+    return {
+        "error_class": group.error_class,
+        "count": group.count,
+        "first_at": iso(group.first_at),
+        "last_at": iso(group.last_at),
+        "item": group.item,
+        "message": group.message,
     }
 
 

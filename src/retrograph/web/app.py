@@ -4,7 +4,9 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import cast
 
-from fastapi import APIRouter, FastAPI
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +15,9 @@ from starlette.staticfiles import StaticFiles
 from retrograph import __version__
 from retrograph.errors import RetrographError
 from retrograph.web import health
-from retrograph.web.api import events, graph, jobs, problems
+from retrograph.web.api import problems
+from retrograph.web.api.openapi import describe
+from retrograph.web.api.routes import router as api
 from retrograph.web.auth import routes as auth
 from retrograph.web.auth.guard import Guard
 from retrograph.web.auth.headers import SecurityHeaders
@@ -24,6 +28,7 @@ from retrograph.web.context import WebContext
 from retrograph.web.requests_log import RequestLog
 
 API = "/api/v1"
+_log = structlog.get_logger()
 _FOR_MACHINES = ("/api/", "/health/", "/metrics", "/openapi.json", "/static/")
 
 
@@ -34,12 +39,15 @@ def create_app(context: WebContext) -> FastAPI:
     )
     app.state.context = context
     app.include_router(health.router)
-    app.include_router(_api(), prefix=API)
+    app.include_router(api, prefix=API)
     app.include_router(auth.router)
     app.include_router(console)
     app.mount("/static", StaticFiles(directory=str(files("retrograph.web.console") / "static")), name="static")
     app.add_exception_handler(RetrographError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_mistake)
     app.add_exception_handler(HTTPException, _on_refusal)
+    app.add_exception_handler(Exception, _on_surprise)
+    describe(app)
     # What is added last is passed first: request id and access log, security headers, body limit, then the guard.
     app.add_middleware(Guard, entry=context.entry)
     app.add_middleware(BodyLimit)
@@ -48,17 +56,22 @@ def create_app(context: WebContext) -> FastAPI:
     return app
 
 
-def _api() -> APIRouter:
-    router = APIRouter()
-    router.include_router(jobs.router)
-    router.include_router(events.router)
-    router.include_router(graph.router)
-    return router
-
-
 async def _on_error(request: Request, error: Exception) -> Response:
     document = problems.of_error(cast(RetrographError, error))
     return _for_people(request, document.status_code, str(error)) or document
+
+
+async def _on_mistake(request: Request, error: Exception) -> Response:
+    document = problems.of_validation(cast(RequestValidationError, error).errors())
+    return _for_people(request, 400, "") or document
+
+
+async def _on_surprise(request: Request, error: Exception) -> Response:
+    """What nobody foresaw is told in the log, and to whoever asked only that it happened."""
+    _log.error("request-broke-off", path=request.url.path, exc_info=error)
+    number = getattr(request.state, "request_id", None)
+    document = problems.problem(500, f"this should not have happened; the log tells more under request {number}")
+    return _for_people(request, 500, "") or document
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """Which users a start is for, however a door has been told: the one place that turns words into a kind's source."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from retrograph.config import Settings
@@ -43,15 +44,33 @@ async def source_of(
         if given:
             raise UsageError("a backfill of identities walks the configured users table: it takes none", field=given[0])
         return ConfiguredUsers()
-    if chosen.user_ids is not None:
-        return await purchases.users_inline(chosen.user_ids)
-    if chosen.s3_uri is not None:
-        return await purchases.users_in_s3(chosen.s3_uri)
-    if chosen.source is not None:
-        if chosen.source not in GRAPH_SOURCES:
-            raise UsageError("source can only be neo4j, which stands for the graph's users", field="source")
-        return purchases.GraphUsers()
+    if given:
+        with _about(given[0]):
+            return await _named(service, chosen)
     if key is None or reset:
         raise UsageError("say which users to load: user_ids, s3_uri, upload_id or source", field="user_ids")
     job = await service.show(key)
     return purchases.FrozenUsers(digest=job.spec.digest, source=dict(job.spec.source))
+
+
+async def _named(service: Service, chosen: Chosen) -> purchases.UserSource:
+    if chosen.user_ids is not None:
+        return await purchases.users_inline(chosen.user_ids)
+    if chosen.s3_uri is not None:
+        return await purchases.users_in_s3(chosen.s3_uri)
+    if chosen.upload_id is not None:
+        upload, ids = await service.upload(chosen.upload_id)
+        return purchases.UploadedUsers(upload=upload, ids=ids)
+    if chosen.source not in GRAPH_SOURCES:
+        raise UsageError("source can only be neo4j, which stands for the graph's users")
+    return purchases.GraphUsers()
+
+
+@contextmanager
+def _about(field: str) -> Iterator[None]:
+    """What is wrong within the block is wrong with that field."""
+    try:
+        yield
+    except UsageError as error:
+        error.field = error.field or field
+        raise

@@ -17,6 +17,7 @@ from retrograph.ids.compact import UserIds
 from retrograph.jobs.definitions import SERVICE_RATE
 from retrograph.jobs.job import Job, Json
 from retrograph.jobs.kind import Resolved
+from retrograph.jobs.uploads import Upload
 from retrograph.jobs.work import Load, Source
 from retrograph.loading.user_history import HistorySpec, LoadHooks, UserHistoryLoad
 from retrograph.sources.user_ids import ids_from_graph, ids_from_list, ids_inline
@@ -46,7 +47,15 @@ class FrozenUsers:
     source: dict[str, Json]
 
 
-UserSource = ListedUsers | GraphUsers | FrozenUsers
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedUsers:
+    """Those of a list that was uploaded."""
+
+    upload: Upload
+    ids: AsyncIterator[str]
+
+
+UserSource = ListedUsers | GraphUsers | FrozenUsers | UploadedUsers
 
 
 async def users_inline(ids: Sequence[str]) -> ListedUsers:
@@ -99,6 +108,9 @@ class Purchases:
         match source:
             case ListedUsers():
                 return Resolved(source=source.source, digest=source.ids.digest, ids=source.ids.each())
+            case UploadedUsers(upload=upload):
+                where: dict[str, Json] = {"upload": upload.name, "ids": upload.ids}
+                return Resolved(source=where, digest=upload.digest, ids=source.ids)
             case FrozenUsers():
                 return Resolved(source=source.source, digest=source.digest, ids=_of_no_job())
             case GraphUsers():

@@ -35,8 +35,10 @@ def parse(raw: bytes) -> Any:
         raise UsageError("the body is nested too deeply") from None
     except ValueError as error:
         raise UsageError(f"the body is not JSON: {error}") from None
-    if "\\u" in text or "\\U" in text:
-        _check_text(found)
+    if "\\u" in text:
+        for name, value in found.items() if isinstance(found, dict) else ():
+            _check_text(name, _shown(name))
+            _check_text(value, _shown(name))
     return found
 
 
@@ -52,14 +54,16 @@ def _no_number(name: str) -> None:
     raise UsageError(f"the body holds {name}, which is no JSON number")
 
 
-def _check_text(found: Any, depth: int = 0) -> None:
-    """Half of a surrogate pair can be escaped, but never be written."""
+def _check_text(found: Any, field: str, depth: int = 0) -> None:
+    """NUL and half of a surrogate pair can be escaped, but never be stored."""
     if isinstance(found, str):
+        if "\0" in found:
+            raise UsageError(f"{field} holds NUL, which no text here may", field=field)
         if not found.isascii() and any("\ud800" <= character <= "\udfff" for character in found):
-            raise UsageError("the body holds half of a surrogate pair, which is no text")
+            raise UsageError(f"{field} holds half of a surrogate pair, which is no text", field=field)
     elif isinstance(found, dict | list) and depth < DEEPEST:
         for part in (*found, *found.values()) if isinstance(found, dict) else found:
-            _check_text(part, depth + 1)
+            _check_text(part, field, depth + 1)
 
 
 def _shown(text: str) -> str:

@@ -3,13 +3,14 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from retrograph.errors import RetrographError, UsageError
 from retrograph.jobs.queries import Mark
+from retrograph.web.api.answers import problems
 from retrograph.web.context import Context, WebContext
 
 router = APIRouter(tags=["events"])
@@ -18,7 +19,12 @@ _MARK = re.compile(r"(\d{1,15})-(\d{1,18})")
 _PING_SECONDS = 15
 
 
-@router.get("/events", response_class=EventSourceResponse)
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+
+
+@router.get("/events", response_class=EventSourceResponse, responses={**_STREAM, **problems()})
 async def events(context: Context, last_event_id: Annotated[str | None, Header()] = None) -> EventSourceResponse:
     """Streams `job` (the job, at most twice a second for each), `log` (a line of some job's log) and `cards` (counts).
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from retrograph import errors
@@ -18,6 +17,7 @@ STATUSES: Final[tuple[tuple[type[errors.RetrographError], int, str], ...]] = (
     (errors.OtherWork, 409, "OTHER_WORK"),
     (NotPossible, 409, "NOT_POSSIBLE"),
     (errors.IncompatibleGraph, 409, "OTHER_GRAPH"),
+    (errors.NotPermitted, 403, "NOT_PERMITTED"),
     (errors.ConfigurationError, 409, "NOT_CONFIGURED"),
     (errors.MissingExtra, 409, "NOT_INSTALLED"),
     (errors.UsageError, 400, "INVALID"),
@@ -73,6 +73,8 @@ def of_error(error: errors.RetrographError) -> JSONResponse:
     return problem(status, str(error), code=code, field=getattr(error, "field", None), headers=headers)
 
 
-def forbidden(_request: Request) -> JSONResponse:
-    """Somebody is not let in."""
-    return problem(403, "you are not on the list of those who may enter")
+def of_validation(found: Sequence[Any]) -> JSONResponse:
+    """The problem document of what FastAPI found wrong with a query or a header."""
+    parts = [{"field": str(part["loc"][-1]), "message": str(part["msg"])} for part in found]
+    first = parts[0]
+    return problem(400, f"{first['field']}: {first['message']}", field=first["field"], problems=parts)

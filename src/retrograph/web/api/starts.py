@@ -1,15 +1,20 @@
-"""A wish to start a job, out of a body: which users, which parameters, under which key."""
+"""A wish to start a job or to retry failures, out of a body; and how such bodies look, for the OpenAPI document."""
 
-from typing import Any
+from typing import Any, Final
+
+from starlette.requests import Request
 
 from retrograph.errors import UsageError
 from retrograph.jobs import parameters
+from retrograph.jobs.definitions import DEFINITIONS, Definition
 from retrograph.jobs.keys import checked_key
+from retrograph.jobs.queries import Selection
 from retrograph.jobs.requests import StartRequest
+from retrograph.web.api.bodies import read_object
 from retrograph.web.context import WebContext
 from retrograph.wiring.choosing import Chosen, source_of
 
-SOURCES = ("user_ids", "s3_uri", "source", "upload_id")
+SOURCES: Final = ("user_ids", "s3_uri", "source", "upload_id")
 
 
 async def start_request(context: WebContext, body: dict[str, Any], who: str) -> StartRequest:
@@ -32,6 +37,24 @@ async def start_request(context: WebContext, body: dict[str, Any], who: str) -> 
     return StartRequest(kind=kind, source=source, parameters=wanted, key=key, who=who)
 
 
+def retry_of(body: dict[str, Any]) -> tuple[Selection, dict[str, Any]]:
+    """Which failures a body names, and with which parameters. Raises UsageError naming the field."""
+    given = {name: value for name, value in body.items() if value is not None}
+    selection = Selection(items=_texts(given, "items") or (), error_class=_text(given, "error_class"))
+    wanted = {name: value for name, value in given.items() if name not in ("items", "error_class")}
+    parameters.read(wanted)
+    return selection, wanted
+
+
+async def why_of(request: Request) -> str:
+    """The reason that a body gives, for the job's log. Raises UsageError."""
+    body = await read_object(request)
+    for name in body:
+        if name != "why":
+            raise UsageError(f"{name[:50]} is not known here: only why is", field=name[:50])
+    return _text(body, "why") or ""
+
+
 def _text(given: dict[str, Any], name: str) -> str | None:
     value = given.get(name)
     if value is not None and not isinstance(value, str):
@@ -49,3 +72,45 @@ def _texts(given: dict[str, Any], name: str) -> list[str] | None:
     if wrong is not None:
         raise UsageError(f"{name} must be a list of text, which number {wrong} is not", field=name)
     return value
+
+
+def _schema(known: Definition) -> dict[str, Any]:
+    about = known.help if known.range is None else f"{known.help} {known.range.text()}; what lies outside is clamped."
+    types = {"number": "integer" if known.range and known.range.whole else "number", "flag": "boolean"}
+    schema: dict[str, Any] = {"type": [types.get(known.type, "string"), "null"], "description": about}
+    if known.choices:
+        schema["enum"] = [*known.choices, None]
+    return schema
+
+
+def _body(properties: dict[str, Any], *, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = list(required)
+    return {"requestBody": {"required": bool(required), "content": {"application/json": {"schema": schema}}}}
+
+
+_PARAMETERS: Final = {name: _schema(known) for name, known in DEFINITIONS.items()}
+_LIST: Final = {"type": ["array", "null"], "items": {"type": "string"}}
+_TEXT: Final = {"type": ["string", "null"]}
+
+START: Final = _body(
+    {
+        "kind": {"type": "string", "description": "`purchases` or `identity`."},
+        "key": {**_TEXT, "description": "The job's name; without one it is derived from the source and the window."},
+        "user_ids": {**_LIST, "description": "The users; at most one way to name them may be given."},
+        "s3_uri": {**_TEXT, "description": "An object that lists them: `s3://bucket/key`."},
+        "source": {**_TEXT, "description": "`neo4j`: every user that the graph holds."},
+        "upload_id": {**_TEXT, "description": "A list that `POST /uploads` has taken."},
+        **_PARAMETERS,
+    },
+    required=("kind",),
+)
+RETRY: Final = _body(
+    {
+        "items": {**_LIST, "description": "Only these items."},
+        "error_class": {**_TEXT, "description": "Only failures of this class."},
+        **_PARAMETERS,
+    }
+)
+WHY: Final = _body({"why": {**_TEXT, "description": "The reason, for the job's log."}})

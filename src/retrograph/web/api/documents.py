@@ -1,0 +1,231 @@
+"""The shapes of the answers, for the OpenAPI document: what `jobs/view.py` and `graph/view.py` make."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from retrograph.jobs.state import JobState
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class ProblemPart(_Document):
+    """One of several mistakes."""
+
+    field: str
+    message: str
+
+
+class Problem(_Document):
+    """What could not be done (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str = Field(description="A constant word for programs, such as `FORBIDDEN`.")
+    detail: str = Field(description="A sentence for people: what is wrong and what to do.")
+    field: str | None = Field(default=None, description="The parameter that is wrong, where it is one.")
+    errors: list[ProblemPart] = Field(default=[], description="All mistakes, where several were found.")
+
+
+class SpecDocument(_Document):
+    """What a job walks over, frozen at its first start."""
+
+    source: dict[str, Any]
+    digest: str
+    as_of: str
+    lookback_days: int
+    dry_run: bool
+    bound: str | None
+
+
+class LeaseDocument(_Document):
+    """Which process runs the job."""
+
+    holder: str
+    until: str | None
+    heartbeat_at: str | None
+
+
+class JobDocument(_Document):
+    """A job, as `jobs show --json` prints it. Instants are RFC 3339 in UTC."""
+
+    job_id: str
+    key: str
+    kind: str
+    state: JobState
+    reason: str | None
+    message: str | None
+    phase: Literal["discovery", "processing"] | None
+    cursor: str | None
+    total: int | None
+    processed: int
+    failed: int
+    skipped: int
+    skipped_by: dict[str, int]
+    refused: dict[str, int] = Field(description="Facts that were left out, by reason.")
+    percent: float | None
+    rate: float | None = Field(description="Items per second.")
+    eta_seconds: int | None
+    pressure: dict[str, Any] | None = Field(description="What slows a run down now.")
+    elapsed_ms: int
+    needs_attention: bool
+    archived: bool
+    graph_id: str
+    spec: SpecDocument
+    parameters: dict[str, Any]
+    run: int
+    lease: LeaseDocument | None
+    created_by: str
+    created_at: str
+    updated_at: str
+
+
+class JobsDocument(_Document):
+    """A page of jobs; `next` is the `after` of the page that follows, `null` on the last one."""
+
+    items: list[JobDocument]
+    next: str | None
+
+
+class StartDocument(_Document):
+    """What became of a wish to start."""
+
+    started: bool
+    running: bool
+    reason: Literal["running", "complete", "other-job-running"] | None
+    message: str | None
+    forecast: str | None
+    clamped: list[str] = Field(description="Sentences about numbers that were out of range.")
+    job: JobDocument
+
+
+class FailureDocument(_Document):
+    """An item that failed."""
+
+    item: str
+    attempts: int
+    error_class: str
+    message: str
+    first_at: str
+    last_at: str
+    resolved_at: str | None
+
+
+class FailuresDocument(_Document):
+    """A page of failures."""
+
+    items: list[FailureDocument]
+    next: str | None
+
+
+class FailureGroupDocument(_Document):
+    """The unresolved failures of one class, with the latest as an example."""
+
+    error_class: str
+    count: int
+    first_at: str
+    last_at: str
+    item: str
+    message: str
+
+
+class FailureGroupsDocument(_Document):
+    """The unresolved failures by class, the most frequent first."""
+
+    items: list[FailureGroupDocument]
+
+
+class EventDocument(_Document):
+    """A line of a job's log."""
+
+    at: str
+    who: str
+    what: str
+    from_: JobState | None = Field(alias="from")
+    to: JobState | None
+    why: str | None
+
+
+class EventsDocument(_Document):
+    """A page of a job's log, oldest first."""
+
+    items: list[EventDocument]
+    next: str | None
+
+
+class RunDocument(_Document):
+    """One bounded stretch of work on a job."""
+
+    run: int
+    holder: str
+    who: str
+    started_at: str
+    ended_at: str | None
+    state: JobState
+    reason: str | None
+    processed: int
+    failed: int
+    skipped: int
+    parameters: dict[str, Any]
+
+
+class RunsDocument(_Document):
+    """A job's latest runs, the latest first."""
+
+    items: list[RunDocument]
+
+
+class SampleDocument(_Document):
+    """The pace at one moment."""
+
+    at: str
+    rate: float
+    scanned: int
+    failed: int
+
+
+class SamplesDocument(_Document):
+    """A job's pace over the last day, oldest first."""
+
+    items: list[SampleDocument]
+
+
+class UploadDocument(_Document):
+    """A list of ids that was taken in."""
+
+    upload_id: str
+    name: str
+    ids: int
+    repeated: int
+    blank: int
+
+
+class CardsDocument(_Document):
+    """How many jobs there are, archived ones left out."""
+
+    jobs: int
+    runs_here: int
+    runs: int
+    needs_attention: int
+    dry_runs: int
+    by_state: dict[str, int]
+    by_kind: dict[str, int]
+    held_by: dict[str, int]
+
+
+class DigestDocument(_Document):
+    """The hash of the facts."""
+
+    digest: str
+    facts: int
+    recount_pending: int
+
+
+class HealthDocument(_Document):
+    """Whether everything answers, and how each part does."""
+
+    status: Literal["up", "down"]
+    dependencies: dict[str, dict[str, Any]] = {}
