@@ -112,7 +112,7 @@ def _holders(held_by: Mapping[str, int], active: int, here: int) -> str:
         return f"{here:,} here" + (f", {active - here:,} elsewhere" if active > here else "")
     if len(held_by) > 2 or not held_by:
         return f"none here, {active:,} elsewhere"
-    return ", ".join(f"{count:,} on {holder.split(':', 1)[0]}" for holder, count in held_by.items())
+    return ", ".join(f"{count:,} on {holder.split(':', 1)[0]}" for holder, count in sorted(held_by.items()))
 
 
 def chips(tally: JobTally, view: ListView) -> Sequence[Chip]:

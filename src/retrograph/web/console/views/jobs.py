@@ -69,7 +69,7 @@ async def _list(request: Request, context: WebContext) -> Response:
         ids=" ".join(job.job_id for job in found.jobs),
         rows_live="/fragments/rows?" + urlencode([("id", job.job_id) for job in found.jobs]),
         chips_live=_chips_live(view),
-        older=_after(view, found.next),
+        older=None if found.next is None else _after(view, found.next),
         first=_after(view, None),
         kept=_kept(view),
         cards=await _cards(context, view),
