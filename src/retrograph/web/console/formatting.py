@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from retrograph.clock import from_millis
+from retrograph.jobs.wording import pace, span
 
 NOTHING: Final = "–"
 """What stands where there is no value; a zero is shown as one."""
 
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _INVISIBLE: Final = frozenset(
     sign
     for first, last in (
@@ -35,24 +35,10 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """At most two units: `45 s`, `8 min 20 s`, `1 h 10 min`, `3 d 4 h`; from ten minutes on without seconds."""
+    """`45 s`, `15 min`, `1 h 10 min`, `3 d 4 h`: in the words of the sentences about jobs."""
     if seconds is None:
         return NOTHING
-    if 0 < seconds < 1:
-        return "under 1 s"
-    rest = max(0, round(seconds))
-    if rest >= 600:
-        rest -= rest % 60
-    parts: list[str] = []
-    for unit, size in _UNITS:
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {unit}")
-        elif parts:
-            break
-        if len(parts) == 2:
-            break
-    return " ".join(parts) or "0 s"
+    return "under 1 s" if 0 < seconds < 1 else span(seconds)
 
 
 def ago(millis: int, now: int) -> str:
@@ -76,12 +62,8 @@ def _rough(seconds: float) -> tuple[int, str]:
 
 
 def rate(per_second: float | None) -> str:
-    """`9.6/s`; below one in a second, in a minute: `24/min`."""
-    if per_second is None:
-        return NOTHING
-    if 0 < per_second < 1:
-        return f"{number(round(per_second * 60, 1))}/min"
-    return f"{number(round(per_second, 1))}/s"
+    """`9.6/s`."""
+    return NOTHING if per_second is None else f"{pace(per_second)}/s"
 
 
 def utc(millis: int | None) -> str:

@@ -47,7 +47,7 @@ def row(job: Job, glance: Glance, now: int, patience: Patience) -> Row:
         job=job,
         about=about(job),
         badge=badge(job),
-        reason=reason(job, resumes_at(job, patience)),
+        reason=reason(job, now, resumes_at(job, patience)),
         bar=bar(job),
         scanned=scanned(job),
         pace=pace(job),

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from retrograph.jobs.job import Job
+from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.state import HELD, JobState
+from retrograph.jobs.wording import refused_how, service_named
+from retrograph.web.console.formatting import rate
 
 Tone: TypeAlias = Literal["moving", "waiting", "done", "failed", "still"]
 
@@ -65,12 +68,12 @@ def badge(job: Job) -> Badge:
     return ATTENTION if job.needs_attention else BADGES[job.state]
 
 
-def reason(job: Job, resumes_at: int | None = None) -> Reason | None:
-    """The line under the state. `resumes_at` is when a watchdog takes the job up again, in milliseconds."""
+def reason(job: Job, now: int, resumes_at: int | None = None) -> Reason | None:
+    """The line under the state at that instant; `resumes_at` is when a watchdog takes the job up again."""
     if job.needs_attention:
         return Reason(text=f"{_why(job)} · {job.idle_tries} tries")
     if job.state in HELD:
-        return _activity(job)
+        return _activity(job, now)
     text = _why(job) if job.reason else ""
     if resumes_at is not None and job.state in (JobState.PAUSED, JobState.INTERRUPTED):
         return Reason(text=f"{text} · resumes" if text else "resumes", at=resumes_at)
@@ -81,9 +84,22 @@ def _why(job: Job) -> str:
     return REASONS.get(job.reason or "", job.reason or "no progress")
 
 
-def _activity(job: Job) -> Reason | None:
+def _activity(job: Job, now: int) -> Reason | None:
+    if (slowed := _slowed(job.pressure, now)) is not None:
+        return Reason(text=slowed)
     if job.finishing:
         return Reason(text="finishing")
     if job.retry is not None:
         return Reason(text="retries failures")
     return Reason(text="discovery") if job.phase == "discovery" else None
+
+
+def _slowed(pressure: Pressure | None, now: int) -> str | None:
+    if pressure is None:
+        return None
+    wait = pressure.waiting
+    if wait is not None and now < wait.at + 1000 * wait.seconds:
+        return f"waits: {service_named(wait.service)} {refused_how(wait.kind)}"
+    if pressure.pace is not None and pressure.full is not None and pressure.pace < pressure.full:
+        return f"slowed to {rate(pressure.pace)}: {service_named(pressure.service)} pushed back"
+    return None
