@@ -132,7 +132,7 @@ def _page(context: WebContext, request: Request, job: Job, tab: str, **values: A
         here=job_page.address(job, tab) + query,
         sentence=sentence_of(job, now, Patience()),
         badge=badge(job),
-        reason=reason(job, resumes_at(job, Patience())),
+        reason=reason(job, now, resumes_at(job, Patience())),
         bar=bar(job),
         scanned=scanned(job),
         holder=job_page.holder(job, now),
