@@ -16,6 +16,7 @@ from retrograph.entry.store import EntryStore
 from retrograph.errors import ConfigurationError
 from retrograph.web.auth.attempts import Attempts
 from retrograph.web.auth.identifying import Identifying
+from retrograph.web.auth.oidc import Provider
 from retrograph.web.auth.proxy import TrustedProxy
 from retrograph.web.auth.site import Site
 from retrograph.web.auth.viewer import Viewer, Way
@@ -41,6 +42,7 @@ class Entry:
     attempts: Attempts
     environment: str
     proxy: TrustedProxy | None = None
+    provider: Provider | None = None
 
     def now(self) -> int:
         """The clock's time in milliseconds."""
@@ -83,6 +85,7 @@ async def build_entry(settings: Settings, store: EntryStore, clock: Clock, *, ho
         attempts=Attempts(settings.sessions.sign_ins_per_minute),
         environment=settings.environment,
         proxy=proxy,
+        provider=Provider(settings.oidc, settings.public_url or "", clock) if "oidc" in ways else None,
     )
 
 

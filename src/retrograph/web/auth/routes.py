@@ -1,58 +1,120 @@
 """The pages by which people come in and go: free for everybody, so they show nothing but themselves."""
 
-from typing import Annotated, Final
+from typing import Final
 
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from retrograph.entry.links import take_link
 from retrograph.entry.secrets import hashed, new_secret
-from retrograph.entry.store import NewSession, Session
+from retrograph.entry.store import NewSession
+from retrograph.errors import DependencyDown
+from retrograph.web.auth import underway
 from retrograph.web.auth.cookies import cookie
 from retrograph.web.auth.entry import Entry
+from retrograph.web.auth.id_token import NotProven
 from retrograph.web.auth.identifying import peer_of
+from retrograph.web.auth.oidc import Provider, Underway
 from retrograph.web.auth.site import local_path
 from retrograph.web.auth.viewer import Viewer, Way
 from retrograph.web.console.rendering import page
 
 HOUR_MS: Final = 3_600_000
+LONGEST_PARAMETER: Final = 4_000
+STALE: Final = "This sign-in was used before, took too long, or began in another browser. Please begin again."
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/sign-in")
-async def sign_in(request: Request, next: str | None = None) -> Response:
+async def sign_in(request: Request) -> Response:
     """The ways in; whoever is in already goes on."""
-    wanted = local_path(next)
+    wanted = local_path(_asked(request, "next"))
     viewer: Viewer | None = request.state.viewer
     if viewer is not None and viewer.admin:
-        return _go(wanted)
-    return _page(request, wanted=wanted, viewer_is_unlisted=viewer is not None)
+        return RedirectResponse(wanted, 303)
+    return _page(request, wanted=wanted, unlisted=viewer is not None)
 
 
 @router.get("/sign-in/link")
-async def by_link(request: Request, key: Annotated[str, Query(max_length=200)] = "") -> Response:
+async def by_link(request: Request) -> Response:
     """Opens a session on this machine for whoever comes first with the link that `serve` printed."""
     entry = entry_of(request)
-    if waiting := too_often(request):
+    if waiting := _too_often(request):
         return waiting
     here = entry.site.is_this_machine(request.headers.get("host", ""), peer_of(request), request.headers)
     if "link" not in entry.ways or not here:
         return _page(request, status=403, trouble="One-time links work on the server's own machine alone.")
-    who = await take_link(entry.store, key)
+    who = await take_link(entry.store, _asked(request, "key") or "")
     if who is None:
-        structlog.get_logger().warning("sign-in refused", way="link", why="link used, run out or unknown")
-        return _page(request, status=403, trouble="This link was used before, or has run out.")
-    return await signed_in(request, who, "link", "/")
+        return _refused(request, "link", "used, run out or unknown", "This link was used before, or has run out.")
+    return await _signed_in(request, who, "link", "/")
+
+
+@router.get("/sign-in/oidc")
+async def to_provider(request: Request) -> Response:
+    """Sends the browser to the identity provider."""
+    entry = entry_of(request)
+    if waiting := _too_often(request):
+        return waiting
+    if entry.provider is None:
+        return _page(request, status=404, trouble="No identity provider is configured.")
+    try:
+        address, begun = await entry.provider.begin()
+    except DependencyDown as down:
+        return _provider_down(request, down)
+    kept = cookie("sign-in", request)
+    browser = kept.of(request) or new_secret()
+    await underway.keep(entry.store, begun, browser, local_path(_asked(request, "next")))
+    response = RedirectResponse(address, 303)
+    kept.set(response, browser, underway.MINUTES * 60)
+    return response
+
+
+@router.get("/sign-in/callback")
+async def from_provider(request: Request) -> Response:
+    """The browser is back from the identity provider."""
+    entry = entry_of(request)
+    if waiting := _too_often(request):
+        return waiting
+    if entry.provider is None:
+        return _page(request, status=404, trouble="No identity provider is configured.")
+    kept = cookie("sign-in", request)
+    begun = await underway.take(entry.store, _asked(request, "state") or "", kept.of(request))
+    if begun is None:
+        return _refused(request, "oidc", "state used, run out, unknown or of another browser", STALE)
+    return await _finished(request, entry.provider, *begun)
+
+
+async def _finished(request: Request, provider: Provider, begun: Underway, wanted: str) -> Response:
+    code = _asked(request, "code")
+    if code is None:
+        return _refused(request, "oidc", "the provider gave no code", "The identity provider did not sign you in.")
+    try:
+        proven = await provider.finish(code, _asked(request, "iss"), begun)
+    except NotProven as why:
+        return _refused(request, "oidc", str(why), f"The sign-in could not be proven: {why}.")
+    except DependencyDown as down:
+        return _provider_down(request, down)
+    response = await _signed_in(request, proven.email, "oidc", wanted, proven.id_token)
+    cookie("sign-in", request).clear(response)
+    return response
 
 
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
-    """Ends the session."""
-    await ended(request)
-    response = _go("/sign-in")
-    cookie("session", request).clear(response)
+    """Ends the session, here and at the provider that it came from."""
+    entry, kept = entry_of(request), cookie("session", request)
+    secret = kept.of(request)
+    session = None if secret is None else await entry.store.end_session(hashed(secret))
+    address = None
+    if session is not None and secret is not None:
+        structlog.get_logger().info("signed out", viewer=session.email, way=session.way)
+        if session.way == "oidc" and entry.provider is not None:
+            address = await entry.provider.sign_out_address(underway.unseal(session.sealed, secret))
+    response = RedirectResponse(address or "/sign-in", 303)
+    kept.clear(response)
     return response
 
 
@@ -62,7 +124,13 @@ def entry_of(request: Request) -> Entry:
     return found
 
 
-def too_often(request: Request) -> Response | None:
+def _asked(request: Request, name: str) -> str | None:
+    """A parameter of the address; one that is given twice, or far too long, is none."""
+    values = request.query_params.getlist(name)
+    return values[0] if len(values) == 1 and len(values[0]) <= LONGEST_PARAMETER else None
+
+
+def _too_often(request: Request) -> Response | None:
     """Counts an attempt; an answer where there were too many."""
     seconds = entry_of(request).attempts.wait_seconds(peer_of(request))
     if not seconds:
@@ -72,41 +140,37 @@ def too_often(request: Request) -> Response | None:
     return response
 
 
-async def signed_in(request: Request, email: str, way: Way, wanted: str, sealed: str | None = None) -> Response:
+def _refused(request: Request, way: Way, why: str, sentence: str) -> Response:
+    structlog.get_logger().warning("sign-in refused", way=way, why=why, peer=peer_of(request))
+    return _page(request, status=403, trouble=sentence)
+
+
+def _provider_down(request: Request, down: DependencyDown) -> Response:
+    structlog.get_logger().error("identity provider is down", why=str(down))
+    return _page(request, status=503, trouble="The identity provider does not answer. Try again in a moment.")
+
+
+async def _signed_in(request: Request, email: str, way: Way, wanted: str, id_token: str | None = None) -> Response:
     """Opens a session under a new secret, whatever the browser had before, and goes on."""
     entry, kept = entry_of(request), cookie("session", request)
     secret, before = new_secret(), kept.of(request)
     hours = entry.sessions.absolute_hours
-    await entry.store.open_session(
-        NewSession(hashed=hashed(secret), email=email, way=way, absolute_ms=hours * HOUR_MS, sealed=sealed),
-        instead_of=None if before is None else hashed(before),
+    session = NewSession(
+        hashed=hashed(secret),
+        email=email,
+        way=way,
+        absolute_ms=hours * HOUR_MS,
+        sealed=None if id_token is None else underway.seal(id_token, secret),
     )
+    await entry.store.open_session(session, instead_of=None if before is None else hashed(before))
     structlog.get_logger().info("signed in", viewer=email, way=way)
-    response = _go(wanted)
+    response = RedirectResponse(wanted, 303)
     kept.set(response, secret, hours * 3_600)
     return response
 
 
-async def ended(request: Request) -> Session | None:
-    """Ends the session that the browser shows, if it is one."""
-    secret = cookie("session", request).of(request)
-    session = None if secret is None else await entry_of(request).store.end_session(hashed(secret))
-    if session is not None:
-        structlog.get_logger().info("signed out", viewer=session.email, way=session.way)
-    return session
-
-
-def _go(address: str) -> RedirectResponse:
-    return RedirectResponse(address, 303)
-
-
 def _page(
-    request: Request,
-    *,
-    status: int = 200,
-    wanted: str = "/",
-    trouble: str | None = None,
-    viewer_is_unlisted: bool = False,
+    request: Request, *, status: int = 200, wanted: str = "/", trouble: str | None = None, unlisted: bool = False
 ) -> Response:
     entry = entry_of(request)
     return page(
@@ -118,5 +182,5 @@ def _page(
         ways=entry.ways,
         wanted=wanted,
         trouble=trouble,
-        unlisted=viewer_is_unlisted,
+        unlisted=unlisted,
     )
