@@ -55,7 +55,8 @@ class KeycloakServer(Server):
             "JAVA_HOME": str(Path(self._java()).parent.parent),
             "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
             "KC_BOOTSTRAP_ADMIN_PASSWORD": self.password,
-            "JAVA_OPTS_APPEND": "-Xmx384m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "JAVA_OPTS_KC_HEAP": "-Xms128m -Xmx400m",
+            "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1",
         }
 
     def command(self) -> list[str]:
