@@ -17,6 +17,7 @@ from retrograph.jobs.frozen import FrozenItems
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.keys import is_key
 from retrograph.jobs.kind import Kind
+from retrograph.jobs.meter import Meter, MeteredLoad
 from retrograph.jobs.progress import Progress, Silent, Watch
 from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, JobTally, Selection
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
@@ -54,8 +55,10 @@ class Service:
         graph: Callable[[], Awaitable[str]],
         clock: Clock,
         engine: Engine | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._store = store
+        self._meter = meter
         self._clock = clock
         self._engine = engine or Engine()
         self._starter = Starter(store, kinds, graph, clock, self._engine)
@@ -136,6 +139,10 @@ class Service:
         """How many jobs there are of which state and kind, and which process runs how many."""
         await self._buried()
         return await self._store.tally(kind)
+
+    async def held(self) -> Sequence[Job]:
+        """The jobs that run now, in whatever process."""
+        return (await self._store.changes(None)).jobs
 
     async def show(self, key: str) -> Job:
         """A job by its key or its id. Raises NotFound, UsageError where several graphs have that key."""
@@ -224,4 +231,6 @@ class Service:
         kind = self._starter.kind(job.kind)
         frozen = FrozenItems(self._store, job.list_id or "", job.total or 0)
         load: Load = DryLoad() if job.spec.dry_run else await kind.open_load(job)
+        if self._meter is not None:
+            load = MeteredLoad(load, self._meter, self._clock, kind=job.kind, key=job.key)
         return Work(await kind.open_source(job, frozen), load)

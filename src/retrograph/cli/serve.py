@@ -53,6 +53,8 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
             fleet=served.fleet,
             news=served.news,
             graph=served.graph,
+            pings=served.pings,
+            metrics=served.metrics,
             entry=entry,
         )
         server = listener(create_app(context))
@@ -63,7 +65,7 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
             await served.fleet.pause()
 
         with Signals(stop=end, pause=end).listening():
-            beside = [asyncio.create_task(work) for work in (served.watchdog.watch(), served.news.watch())]
+            beside = asyncio.create_task(served.look_after())
             print_line(address(listening))
             say("serving until Ctrl-C")
             if link := await entry.one_time_link(address(listening), who()):
@@ -73,5 +75,5 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
             try:
                 await server.serve(sockets=[listening])
             finally:
-                for task in beside:
-                    task.cancel()
+                beside.cancel()
+                await asyncio.gather(beside, return_exceptions=True)

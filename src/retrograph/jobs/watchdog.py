@@ -80,11 +80,15 @@ class Watchdog:
 
     async def watch(self) -> None:
         """Sweeps until cancelled; a store or graph that does not answer is asked again next time."""
+        told = ""
         while True:
             try:
                 await self.sweep()
+                told = ""
             except RetrographError as error:
-                log.warning("the watchdog could not look after the jobs: %s", error)
+                if str(error) != told:
+                    log.warning("the watchdog cannot look after the jobs: %s", error)
+                told = str(error)
             await self._clock.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> Sequence[str]:

@@ -13,7 +13,17 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 Format = Literal["text", "json"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_LIBRARIES = ("sqlalchemy", "neo4j", "aiohttp", "alembic", "asyncio", "psycopg")
+_LIBRARIES = (
+    "retrograph",
+    "sqlalchemy",
+    "neo4j",
+    "aiohttp",
+    "alembic",
+    "asyncio",
+    "psycopg",
+    "uvicorn",
+    "sse_starlette",
+)
 
 
 class _CurrentStderr:

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from retrograph import __version__
 from retrograph.errors import RetrographError
-from retrograph.web import health
+from retrograph.web import health, metrics
 from retrograph.web.api import problems
 from retrograph.web.api.openapi import describe
 from retrograph.web.api.routes import router as api
@@ -39,6 +39,7 @@ def create_app(context: WebContext) -> FastAPI:
     )
     app.state.context = context
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(api, prefix=API)
     app.include_router(auth.router)
     app.include_router(console)

@@ -11,7 +11,9 @@ from retrograph.graph.reading import GraphReader
 from retrograph.jobs.fleet import Fleet
 from retrograph.jobs.news import News
 from retrograph.service import Service
+from retrograph.telemetry.metrics import Metrics
 from retrograph.web.auth.entry import Entry
+from retrograph.wiring.pings import Pings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class WebContext:
     """Starts and retries: what it starts runs in the background of this process."""
     news: News
     graph: GraphReader
+    pings: Pings
+    metrics: Metrics
     entry: Entry
     """Who may enter, and by which ways."""
 

@@ -134,6 +134,10 @@ class Identity:
             return None
         return HashKey(key_id=settings.hmac_key_id, secret=settings.secret.get_secret_value().encode())
 
+    async def ping_table(self) -> None:
+        """Raises DependencyDown unless the users table's database answers."""
+        await self._table.ping()
+
     async def close(self) -> None:
         """Gives back the table's connection."""
         if self._opened is not None:

@@ -1,24 +1,39 @@
-"""What a serving process holds open for as long as it lives: the service, its fleet of jobs, and the watchdog."""
+"""What a serving process holds open as long as it lives: the service, its fleet of jobs, what looks after both."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
+
+import structlog
 
 from retrograph.clock import Clock
 from retrograph.config import Settings
+from retrograph.errors import ConfigurationError, RetrographError
 from retrograph.graph.reading import GraphReader
+from retrograph.graph.recount import run_pass
+from retrograph.graph.store import GraphStore
 from retrograph.jobs.fleet import Fleet
 from retrograph.jobs.job import Json
 from retrograph.jobs.news import News
 from retrograph.jobs.view import cards_as_json
 from retrograph.jobs.watchdog import Watchdog
 from retrograph.service import Service
-from retrograph.wiring.service import open_parts
+from retrograph.telemetry.metrics import Metrics
+from retrograph.wiring.opening import Opening
+from retrograph.wiring.pings import Check, Pings, answering
+from retrograph.wiring.service import Parts, open_parts
+from retrograph.wiring.upstream import clients_of, probing
+
+RECOUNT_SECONDS: Final = 60.0
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """Everything that is opened once; whoever serves runs `watchdog.watch()` and `news.watch()` beside its answers."""
+    """Everything that is opened once; whoever serves runs `look_after` beside its answers."""
 
     settings: Settings
     clock: Clock
@@ -27,24 +42,83 @@ class Served:
     watchdog: Watchdog
     news: News
     graph: GraphReader
+    opening: Opening
+    pings: Pings
+    metrics: Metrics
+
+    async def look_after(self) -> None:
+        """Resumes what is due, tells what is new, opens the graph when it is there, recounts; until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._kept("watchdog", self.watchdog.watch))
+            group.create_task(self._kept("news", self.news.watch))
+            group.create_task(self._kept("graph", self._graph))
+
+    async def _graph(self) -> None:
+        await self.opening.keep_trying(self.clock)
+        await _recounted(self.opening.graph, self.clock)
+
+    async def _kept(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """What breaks off unexpectedly is begun anew: the others, and the answers, depend on none of it."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                _log.exception("broke-off", what=name)
+            await self.clock.sleep(1.0)
+
+
+async def _recounted(graph: GraphStore, clock: Clock) -> None:
+    """Marks that live events leave are walked once a minute."""
+    while True:
+        await clock.sleep(RECOUNT_SECONDS)
+        try:
+            if await graph.marks():
+                await run_pass(graph, clock)
+        except RetrographError as error:
+            _log.warning("recount-failed", error=str(error))
 
 
 @asynccontextmanager
 async def open_served(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Served]:
-    """Opens it all; leaving pauses the jobs that run here and closes it. Raises DependencyDown, ConfigurationError."""
-    async with open_parts(settings, starts=True, graph=True, migrate=migrate) as parts:
-        assert parts.graph is not None
-        async with Fleet(parts.service, parts.clock) as fleet:
+    """Opens it all; leaving pauses the jobs that run here and closes it. A graph that is down is opened later.
 
-            async def cards() -> dict[str, Json]:
-                return cards_as_json(await parts.service.tally(), here=len(fleet.running))
+    Raises DependencyDown where the store is down, ConfigurationError.
+    """
+    metrics = Metrics(settings.environment)
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(
+            open_parts(settings, starts=True, graph=True, migrate=migrate, patient=True, meter=metrics)
+        )
+        assert parts.opening is not None
+        fleet = await stack.enter_async_context(Fleet(parts.service, parts.clock))
 
-            yield Served(
-                settings=settings,
-                clock=parts.clock,
-                service=parts.service,
-                fleet=fleet,
-                watchdog=Watchdog(parts.store, parts.clock, parts.graph_id, fleet.resume),
-                news=News(parts.store, cards, parts.clock),
-                graph=GraphReader(parts.graph, settings.identifiers.limits),
-            )
+        async def cards() -> dict[str, Json]:
+            return cards_as_json(await parts.service.tally(), here=len(fleet.running))
+
+        yield Served(
+            settings=settings,
+            clock=parts.clock,
+            service=parts.service,
+            fleet=fleet,
+            watchdog=Watchdog(parts.store, parts.clock, parts.graph_id, fleet.resume),
+            news=News(parts.store, cards, parts.clock),
+            graph=GraphReader(parts.opening.graph, settings.identifiers.limits),
+            opening=parts.opening,
+            pings=Pings(await _checks(stack, settings, parts, parts.opening), parts.clock),
+            metrics=metrics,
+        )
+
+
+async def _checks(stack: AsyncExitStack, settings: Settings, parts: Parts, opening: Opening) -> dict[str, Check]:
+    """What is configured; without the store and the graph a server is not ready."""
+    checks = {
+        "store": Check(ping=answering(parts.store.ping), needed=True),
+        "graph": Check(ping=answering(opening.graph.ping), needed=True),
+    }
+    if settings.users.url is not None and parts.identity is not None:
+        checks["users-table"] = Check(ping=answering(parts.identity.ping_table))
+    try:
+        services = await stack.enter_async_context(probing(settings))
+    except ConfigurationError:
+        return checks
+    return checks | {client.service.name: Check(ping=client.service.ping) for client in clients_of(services)}

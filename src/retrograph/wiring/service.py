@@ -10,14 +10,17 @@ from retrograph.config import Settings
 from retrograph.errors import NotFound
 from retrograph.graph.store import GraphStore
 from retrograph.jobs.kind import Kind
+from retrograph.jobs.meter import Meter
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.store import JobStore
 from retrograph.service import Engine, Service
 from retrograph.store.engine import BUSY_SECONDS
 from retrograph.store.schema import open_database
 from retrograph.wiring.graphs import build_graph, same_file
+from retrograph.wiring.opening import Opening
 
 if TYPE_CHECKING:
+    from retrograph.wiring.identity import Identity
     from retrograph.wiring.purchases import Target
 
 
@@ -27,7 +30,8 @@ class Parts:
 
     service: Service
     store: JobStore
-    graph: GraphStore | None
+    identity: "Identity | None"
+    opening: Opening | None
     clock: Clock
     graph_id: Callable[[], Awaitable[str]]
 
@@ -43,36 +47,46 @@ async def open_service(
 
 @asynccontextmanager
 async def open_parts(
-    settings: Settings, *, starts: bool = False, graph: bool = False, migrate: bool = False
+    settings: Settings,
+    *,
+    starts: bool = False,
+    graph: bool = False,
+    migrate: bool = False,
+    patient: bool = False,
+    meter: Meter | None = None,
 ) -> AsyncIterator[Parts]:
-    """The same with what it stands on.
+    """The same with what it stands on. `patient`: a graph that is down is opened later.
 
     A server is asked before a file is made: where it does not answer, nothing has been written.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         remote_graph = graph and settings.graph.scheme != "sqlite"
-        opened = await _opened_graph(stack, settings, clock, migrate) if remote_graph else None
+        opening = await _opened_graph(stack, settings, clock, migrate, patient) if remote_graph else None
         store = await _opened_store(stack, settings, create=starts)
-        if graph and opened is None:
-            opened = await _opened_graph(stack, settings, clock, migrate)
-        kinds = await _kinds(stack, settings, opened, clock) if starts else {}
+        if graph and opening is None:
+            opening = await _opened_graph(stack, settings, clock, migrate, patient)
+        found = opening.graph if opening else None
+        identity = _identity(stack, settings, found, clock) if starts else None
+        kinds = await _kinds(stack, settings, found, clock, identity) if identity else {}
 
         async def graph_id() -> str:
-            if opened is None:
+            if opening is None:
                 raise RuntimeError("this needs a graph, and none was opened")
-            return opened.identity.graph_id
+            return await opening.graph_id()
 
         engine = Engine(lease_seconds=settings.jobs.lease_seconds, exclusive=settings.jobs.exclusive)
-        service = Service(store, kinds, graph_id, clock, engine)
-        yield Parts(service=service, store=store, graph=opened, clock=clock, graph_id=graph_id)
+        service = Service(store, kinds, graph_id, clock, engine, meter)
+        yield Parts(service=service, store=store, identity=identity, opening=opening, clock=clock, graph_id=graph_id)
 
 
-async def _opened_graph(stack: AsyncExitStack, settings: Settings, clock: Clock, migrate: bool) -> GraphStore:
-    graph = build_graph(settings, settings.graph, clock)
-    stack.push_async_callback(graph.close)
-    await graph.open(migrate=migrate)
-    return graph
+async def _opened_graph(
+    stack: AsyncExitStack, settings: Settings, clock: Clock, migrate: bool, patient: bool
+) -> Opening:
+    opening = Opening(build_graph(settings, settings.graph, clock), migrate=migrate)
+    stack.push_async_callback(opening.graph.close)
+    await (opening.at_once_or_later() if patient else opening.graph_id())
+    return opening
 
 
 async def _opened_store(stack: AsyncExitStack, settings: Settings, *, create: bool) -> JobStore:
@@ -90,14 +104,21 @@ async def _opened_store(stack: AsyncExitStack, settings: Settings, *, create: bo
     return store
 
 
-async def _kinds(stack: AsyncExitStack, settings: Settings, graph: GraphStore | None, clock: Clock) -> dict[str, Kind]:
-    """What can be started. Imported here, because the verbs that only look need none of it."""
+def _identity(stack: AsyncExitStack, settings: Settings, graph: GraphStore | None, clock: Clock) -> "Identity":
     from retrograph.wiring.identity import Identity
+
+    identity = Identity(settings, graph, clock)
+    stack.push_async_callback(identity.close)
+    return identity
+
+
+async def _kinds(
+    stack: AsyncExitStack, settings: Settings, graph: GraphStore | None, clock: Clock, identity: "Identity"
+) -> dict[str, Kind]:
+    """What can be started. Imported here, because the verbs that only look need none of it."""
     from retrograph.wiring.purchases import Purchases
 
     purchases = Purchases(settings, await _target(stack, settings, graph, clock) if graph else None, clock)
-    identity = Identity(settings, graph, clock)
-    stack.push_async_callback(identity.close)
     return {purchases.name: purchases, identity.name: identity}
 
 

@@ -12,7 +12,7 @@ from obstore import exceptions as theirs
 from retrograph.blobs.blobs import BLOCK_BYTES, Blobs
 from retrograph.blobs.local import LocalFiles
 from retrograph.blobs.s3 import S3Objects, translated
-from retrograph.errors import ConfigurationError, DependencyDown, MissingExtra, NotFound, RetrographError
+from retrograph.errors import ConfigurationError, DependencyDown, MissingExtra, NotFound, RetrographError, UsageError
 from tests.unit.upstream.support import serving
 
 
@@ -100,7 +100,7 @@ async def test_what_s3_refuses_is_told_in_our_words(status: int, error: type[Ret
 @pytest.mark.usefixtures("credentials")
 @pytest.mark.parametrize("location", ["s3://bucket", "s3://", "s3:///key", "bucket/key"])
 async def test_an_address_without_bucket_or_key_is_refused(location: str) -> None:
-    with pytest.raises(ConfigurationError, match="s3://bucket/key"):
+    with pytest.raises(UsageError, match="s3://bucket/key"):
         await whole(S3Objects(), location)
 
 

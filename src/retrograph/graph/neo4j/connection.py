@@ -186,8 +186,8 @@ class Connection:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A session, with the driver's errors translated."""
-        if self._driver is None:
-            raise RuntimeError("the graph is not open")
+        if self._driver is None:  # a server opens it as soon as it is there
+            raise errors.DependencyDown(DEPENDENCY, f"the graph at {self.url} did not answer yet")
         with translated(self.url):
             async with self._driver.session(
                 database=self._database, default_access_mode=neo4j.WRITE_ACCESS, fetch_size=1000

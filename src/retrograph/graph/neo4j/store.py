@@ -71,7 +71,7 @@ class Neo4jGraph(Neo4jIdentityReads):
     @property
     def identity(self) -> GraphIdentity:
         if self._identity is None:
-            raise RuntimeError("the graph is not open")
+            raise DependencyDown(DEPENDENCY, f"the graph at {self.url} did not answer yet")
         return self._identity
 
     async def open(self, *, create: bool = True, migrate: bool = False) -> None:
