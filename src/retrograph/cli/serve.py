@@ -37,7 +37,7 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
     from retrograph.entry.links import LINK_MINUTES
     from retrograph.web.app import create_app
     from retrograph.web.auth.entry import build_entry, refuse_open_door
-    from retrograph.web.context import WebContext
+    from retrograph.web.context import context_of
     from retrograph.web.listening import address, bound, listener
     from retrograph.wiring.entry import open_entry_store
     from retrograph.wiring.served import open_served
@@ -46,17 +46,7 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
     async with open_entry_store(settings) as entry_store, open_served(settings, migrate=migrate) as served:
         entry = await build_entry(settings, entry_store, served.clock, host=host)
         listening = bound(host, port)
-        context = WebContext(
-            settings=settings,
-            clock=served.clock,
-            service=served.service,
-            fleet=served.fleet,
-            news=served.news,
-            graph=served.graph,
-            pings=served.pings,
-            metrics=served.metrics,
-            entry=entry,
-        )
+        context = context_of(served, entry)
         server = listener(create_app(context))
 
         async def end() -> None:

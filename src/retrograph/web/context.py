@@ -14,6 +14,7 @@ from retrograph.service import Service
 from retrograph.telemetry.metrics import Metrics
 from retrograph.web.auth.entry import Entry
 from retrograph.wiring.pings import Pings
+from retrograph.wiring.served import Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,21 @@ class WebContext:
     metrics: Metrics
     entry: Entry
     """Who may enter, and by which ways."""
+
+
+def context_of(served: Served, entry: Entry) -> WebContext:
+    """The context of a process that serves."""
+    return WebContext(
+        settings=served.settings,
+        clock=served.clock,
+        service=served.service,
+        fleet=served.fleet,
+        news=served.news,
+        graph=served.graph,
+        pings=served.pings,
+        metrics=served.metrics,
+        entry=entry,
+    )
 
 
 def context(request: Request) -> WebContext:

@@ -15,7 +15,7 @@ from retrograph.entry.store import EntryStore, NewSession
 from retrograph.entry.tokens import create_token
 from retrograph.web.app import create_app
 from retrograph.web.auth.entry import Entry, build_entry
-from retrograph.web.context import WebContext
+from retrograph.web.context import context_of
 from retrograph.wiring.entry import open_entry_store
 from retrograph.wiring.served import open_served
 
@@ -63,15 +63,7 @@ async def opened(
         store = await stack.enter_async_context(open_entry_store(settings))
         served = await stack.enter_async_context(open_served(settings))
         entry = await build_entry(settings, store, served.clock, host=host)
-        context = WebContext(
-            settings=settings,
-            clock=served.clock,
-            service=served.service,
-            fleet=served.fleet,
-            news=served.news,
-            graph=served.graph,
-            entry=entry,
-        )
+        context = context_of(served, entry)
         yield Door(app=create_app(context), entry=entry, store=store)
 
 
