@@ -1,0 +1,107 @@
+"""Jobs in every state, and the pages to look at: for checks of accessibility, and for photographs."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from tests.browser.looking import ended
+from tests.browser.stage import Stage
+from tests.integration.server_process import wait_for
+
+SOMEBODY: Final = "user-0000003"
+
+
+class Scene(NamedTuple):
+    """A page, and how it answers."""
+
+    name: str
+    address: str
+    signed_in: bool = True
+    status: int = 200
+
+
+def furnish(stage: Stage) -> list[Scene]:
+    """Starts jobs, waits until each is in its state, and tells the pages that show them."""
+    jobs = {name: make(stage) for name, make in _JOBS.items()}
+    return [
+        Scene("sign-in", "/sign-in", signed_in=False),
+        Scene("jobs", "/jobs"),
+        Scene("jobs-empty", "/jobs?q=nothing-is-called-so"),
+        Scene("purchases", "/purchases"),
+        Scene("identity", "/identity"),
+        Scene("start", "/start"),
+        Scene("start-purchases", "/start/purchases"),
+        Scene("start-identity", "/start/identity"),
+        Scene("job-running", f"/jobs/{jobs['purchases-nightly']}"),
+        Scene("job-stopped", f"/jobs/{jobs['purchases-2016']}"),
+        Scene("job-dry-run", f"/jobs/{jobs['purchases-2017:dry-run']}"),
+        Scene("job-failures", f"/jobs/{jobs['purchases-2017']}/failures"),
+        Scene("job-spec", f"/jobs/{jobs['purchases-2017']}/spec"),
+        Scene("job-runs", f"/jobs/{jobs['purchases-2017']}/runs"),
+        Scene("job-log", f"/jobs/{jobs['purchases-2016']}/log"),
+        Scene("cancel", f"/actions/cancel?job={jobs['purchases-nightly']}"),
+        Scene("graph", "/graph"),
+        Scene("graph-user", f"/graph/users?user={SOMEBODY}"),
+        Scene("health", "/health"),
+        Scene("not-found", "/jobs/nobody-knows-it", status=404),
+    ]
+
+
+def _identity(stage: Stage) -> str:
+    job = stage.start("identity")
+    wait_for(lambda: ended(stage, "identity"), "all users")
+    return str(job["job_id"])
+
+
+def _with_failures(stage: Stage) -> str:
+    broken, limited = stage.history.some[5:9], stage.history.some[20:22]
+    stage.history.misbehave("shop-orders", failing_users=dict.fromkeys(broken, 422))
+    stage.history.misbehave("products", failing_users=dict.fromkeys(limited, 404))
+    job = stage.purchases("purchases-2017", 120, rate_limit=1_000)
+    wait_for(lambda: ended(stage, "purchases-2017"), "the load")
+    for service in ("shop-orders", "products"):
+        stage.history.misbehave(service)
+    return str(job["job_id"])
+
+
+def _dry(stage: Stage) -> str:
+    job = stage.purchases("purchases-2017:dry-run", 120, rate_limit=1_000, dry_run=True)
+    wait_for(lambda: ended(stage, "purchases-2017:dry-run"), "the dry run")
+    return str(job["job_id"])
+
+
+def _stopped(stage: Stage) -> str:
+    job = stage.purchases("purchases-2016", 400, rate_limit=40, batch_size=20, as_of="2017-01-02")
+    wait_for(lambda: stage.job("purchases-2016")["processed"] >= 60, "some users")
+    stage.server.cli.run("jobs", "stop", "purchases-2016")
+    wait_for(lambda: ended(stage, "purchases-2016"), "the stop")
+    return str(job["job_id"])
+
+
+def _canceled(stage: Stage) -> str:
+    job = stage.start("identity-trial", rate_limit=50)
+    stage.server.cli.run("jobs", "cancel", "identity-trial")
+    wait_for(lambda: ended(stage, "identity-trial"), "the end")
+    return str(job["job_id"])
+
+
+def _paused(stage: Stage) -> str:
+    job = stage.start("identity-again", rate_limit=400, max_runtime_ms=2_000)
+    wait_for(lambda: stage.job("identity-again")["state"] == "paused", "the cap")
+    return str(job["job_id"])
+
+
+def _running(stage: Stage) -> str:
+    job = stage.purchases("purchases-nightly", 2_500, rate_limit=6, batch_size=10)
+    wait_for(lambda: stage.job("purchases-nightly")["processed"] >= 60, "some users")
+    return str(job["job_id"])
+
+
+_JOBS: Final[dict[str, Callable[[Stage], Any]]] = {
+    "identity": _identity,
+    "purchases-2017": _with_failures,
+    "purchases-2017:dry-run": _dry,
+    "purchases-2016": _stopped,
+    "identity-trial": _canceled,
+    "identity-again": _paused,
+    "purchases-nightly": _running,
+}
