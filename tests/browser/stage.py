@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.integration.command_line import CommandLine, sandbox
 from tests.integration.server_process import ServerProcess, in_directory, job_of, served
@@ -80,6 +80,6 @@ def mapped(cli: CommandLine) -> CommandLine:
     return cli.with_settings(**settings)
 
 
-def listed(client: httpx.Client) -> Any:
+def listed(client: httpx2.Client) -> Any:
     """The jobs that the API lists."""
     return client.get("/api/v1/jobs").json()["items"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 
 from tests.integration.command_line import COMMAND, PATIENCE_SECONDS, CommandLine
 from tests.servers.server import free_port
@@ -48,8 +48,8 @@ class ServerProcess:
         assert self._process is not None
         assert self._process.poll() is None, f"the server has ended: {self.told()}"
         try:
-            return httpx.get(f"{self.url}/health/live", timeout=5).status_code == 200
-        except httpx.TransportError:
+            return httpx2.get(f"{self.url}/health/live", timeout=5).status_code == 200
+        except httpx2.TransportError:
             return False
 
     @property
@@ -97,10 +97,10 @@ class ServerProcess:
         return str(made.json["token"])
 
     @contextlib.contextmanager
-    def client(self, token: str | None) -> Iterator[httpx.Client]:
+    def client(self, token: str | None) -> Iterator[httpx2.Client]:
         """A program that speaks to it; without a token it is nobody."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=60) as client:
+        with httpx2.Client(base_url=self.url, headers=headers, timeout=60) as client:
             yield client
 
 
@@ -128,7 +128,7 @@ def wait_for(look: Callable[[], T], what: str, told: Callable[[], object] = lamb
     return seen
 
 
-def job_of(client: httpx.Client, key: str) -> Any:
+def job_of(client: httpx2.Client, key: str) -> Any:
     """The job as the API shows it."""
     answer = client.get(f"/api/v1/jobs/{key}")
     assert answer.status_code == 200, answer.text

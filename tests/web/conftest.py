@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.integration.server_process import ServerProcess, in_directory, served
@@ -23,7 +23,7 @@ def token(server: ServerProcess) -> str:
 
 
 @pytest.fixture
-def client(server: ServerProcess, token: str) -> Iterator[httpx.Client]:
+def client(server: ServerProcess, token: str) -> Iterator[httpx2.Client]:
     """Somebody who may enter."""
     with server.client(token) as client:
         yield client

@@ -4,7 +4,7 @@ import re
 import socket
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.integration.server_process import ServerProcess
@@ -33,7 +33,9 @@ def test_there_are_enough_of_them() -> None:
 def test_each_has_its_answer(server: ServerProcess, token: str, hostile: Hostile) -> None:
     with server.client(token if hostile.token else None) as client:
         headers = {name.encode(): value.encode() for name, value in hostile.headers.items()}
-        request = client.build_request(hostile.method, server.url, content=hostile.body, headers=httpx.Headers(headers))
+        request = client.build_request(
+            hostile.method, server.url, content=hostile.body, headers=httpx2.Headers(headers)
+        )
         request.url = request.url.copy_with(raw_path=hostile.path.encode())
         answer = client.send(request)
 
