@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 
 from retrograph.config import Settings
@@ -36,7 +36,7 @@ class _Context:
 class Pages:
     """A world of jobs, a graph, and whoever asks for pages about them."""
 
-    def __init__(self, world: World, graph: GraphStore, client: httpx.AsyncClient) -> None:
+    def __init__(self, world: World, graph: GraphStore, client: httpx2.AsyncClient) -> None:
         self.world = world
         self.graph = graph
         self.client = client
@@ -64,7 +64,7 @@ async def opened(path: Path) -> AsyncIterator[Pages]:
             graph=GraphReader(graph, DEFAULT_LIMITS),
         )
         app.state.context = cast(WebContext, context)
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
-        async with httpx.AsyncClient(transport=transport, base_url="http://pages.example") as client:
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://pages.example") as client:
             yield Pages(world, graph, client)
         await graph.close()
