@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
+from tests.servers.keycloak import KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.server import Server
@@ -26,6 +27,7 @@ settings.load_profile("untimed")
 MISSING = "server missing: "
 NEEDED_BY = {
     "chromium": ("chromium",),
+    "keycloak": ("keycloak",),
     "neo4j": ("neo4j_lts", "neo4j_present"),
     "neo4j_lts": ("neo4j_lts",),
     "neo4j_present": ("neo4j_present",),
@@ -56,6 +58,12 @@ def neo4j(request: pytest.FixtureRequest) -> Neo4jServer:
     server.start()
     server.wipe()
     return server
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Iterator[KeycloakServer]:
+    """An identity provider: `issuer`, `client_secret`, and people who sign in with `password`."""
+    yield from _serve("keycloak", KeycloakServer())
 
 
 @pytest.fixture(scope="session")

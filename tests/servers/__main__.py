@@ -10,12 +10,14 @@ from collections.abc import Callable
 from tests.servers import downloads
 from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
+from tests.servers.keycloak import CLIENT, KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.server import HOST, Server
 from tests.servers.toxiproxy import ToxiproxyServer
 
 SERVERS: dict[str, Callable[[], Server]] = {
+    "keycloak": KeycloakServer,
     "neo4j-lts": lambda: Neo4jServer(LTS),
     "neo4j": lambda: Neo4jServer(PRESENT),
     "postgres": PostgresServer,
@@ -68,6 +70,12 @@ def _how_to_reach(server: Server) -> list[str]:
     match server:
         case Neo4jServer():
             access = [f"url       {server.uri}", f"user      {server.user}", f"password  {server.password}"]
+        case KeycloakServer():
+            access = [
+                f"issuer    {server.issuer}",
+                f"client    {CLIENT}, secret {server.client_secret}",
+                f"people    ann, bob (not verified), eve; password {server.password}",
+            ]
         case PostgresServer():
             access = [f"url       {server.create_database()}"]
         case _:
