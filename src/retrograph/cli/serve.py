@@ -31,9 +31,11 @@ def serve(
 
 async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -> None:
     import asyncio
+    from contextlib import AsyncExitStack
 
     from retrograph.cli.foreground import who
     from retrograph.cli.signals import Signals
+    from retrograph.clock import SystemClock
     from retrograph.entry.links import LINK_MINUTES
     from retrograph.web.app import create_app
     from retrograph.web.auth.entry import build_entry, refuse_open_door
@@ -43,8 +45,10 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
     from retrograph.wiring.served import open_served
 
     refuse_open_door(settings, host)
-    async with open_entry_store(settings) as entry_store, open_served(settings, migrate=migrate) as served:
-        entry = await build_entry(settings, entry_store, served.clock, host=host)
+    async with AsyncExitStack() as stack:
+        entry_store = await stack.enter_async_context(open_entry_store(settings))
+        entry = await build_entry(settings, entry_store, SystemClock(), host=host)
+        served = await stack.enter_async_context(open_served(settings, migrate=migrate))
         listening = bound(host, port)
         context = context_of(served, entry)
         server = listener(create_app(context))

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 
+from retrograph.clock import SystemClock
 from retrograph.config import Settings, Url
 from retrograph.entry.links import make_link
 from retrograph.entry.secrets import hashed, new_secret
@@ -61,8 +62,8 @@ async def opened(
     settings = Settings(graph=url, store=url, **{"admins": ANN, **(values or {})})
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_entry_store(settings))
+        entry = await build_entry(settings, store, SystemClock(), host=host)
         served = await stack.enter_async_context(open_served(settings))
-        entry = await build_entry(settings, store, served.clock, host=host)
         context = context_of(served, entry)
         yield Door(app=create_app(context), entry=entry, store=store)
 
