@@ -18,6 +18,7 @@ from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.keys import is_key
 from retrograph.jobs.kind import Kind
 from retrograph.jobs.meter import Meter, MeteredLoad
+from retrograph.jobs.outlook import Outlook, outlook
 from retrograph.jobs.progress import Progress, Silent, Watch
 from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, JobTally, Selection
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
@@ -71,6 +72,22 @@ class Service:
         (takes over); `watch.said` tells which it is waiting for.
         """
         return await self._starter.start(request, watch or Silent())
+
+    async def known(self, kind: str, key: str | None, *, dry_run: bool = False) -> Job | None:
+        """What a start with that key, or without one, would go on with here; `None`: it makes a new job."""
+        return await self._starter.known(kind, key, dry_run=dry_run)
+
+    async def outlook(self, kind: str, key: str | None) -> Outlook:
+        """What a start with that key would do now, before anybody does it. Raises UsageError for an unknown kind."""
+        return outlook(await self.known(kind, key), kind, grows=self._starter.kind(kind).grows)
+
+    async def items(self, key: str) -> AsyncIterator[str]:
+        """The ids that a job has frozen, in order. Raises NotFound, UsageError where it has none."""
+        job = await self.show(key)
+        if job.list_id is None:
+            raise UsageError(f"job {job.key} has no ids of its own: say which ones to load")
+        async for item in FrozenItems(self._store, job.list_id, job.total or 0).walk(None):
+            yield item.key
 
     async def retry(
         self,

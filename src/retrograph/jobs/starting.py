@@ -22,7 +22,7 @@ from retrograph.jobs.claiming import process_name, take
 from retrograph.jobs.definitions import DEFAULT_LOOKBACK_DAYS
 from retrograph.jobs.frozen import freeze
 from retrograph.jobs.job import NO_GRAPH, Job, Parameters, Spec
-from retrograph.jobs.keys import checked_key
+from retrograph.jobs.keys import checked_key, dry_key
 from retrograph.jobs.kind import Kind, Resolved
 from retrograph.jobs.parameters import Asked
 from retrograph.jobs.progress import Watch
@@ -83,6 +83,13 @@ class Starter:
             if answer is not None:
                 return answer
         raise RetrographError(f"job {key} changes faster than it can be started: try again")
+
+    async def known(self, kind: str, key: str | None, *, dry_run: bool) -> Job | None:
+        """See `Service.known`."""
+        fixed = self.kind(kind).fixed_key
+        default = None if fixed is None else dry_key(fixed) if dry_run else fixed
+        wanted = default if key is None else checked_key(key)
+        return None if wanted is None else await self._store.find(NO_GRAPH if dry_run else await self._graph(), wanted)
 
     async def retry(
         self, job: Job, selection: Selection, who: str, raw: Mapping[str, object], watch: Watch

@@ -21,6 +21,8 @@ class Chosen:
     s3_uri: str | None = None
     source: str | None = None
     upload_id: str | None = None
+    job: str | None = None
+    """A job that has frozen them already."""
 
     def names(self) -> list[str]:
         """Those that were given."""
@@ -29,6 +31,7 @@ class Chosen:
             "s3_uri": self.s3_uri,
             "source": self.source,
             "upload_id": self.upload_id,
+            "job": self.job,
         }
         return [name for name, value in said.items() if value is not None]
 
@@ -61,6 +64,11 @@ async def _named(service: Service, chosen: Chosen) -> purchases.UserSource:
     if chosen.upload_id is not None:
         upload, ids = await service.upload(chosen.upload_id)
         return purchases.UploadedUsers(upload=upload, ids=ids)
+    if chosen.job is not None:
+        like = await service.show(chosen.job)
+        return purchases.FrozenUsers(
+            digest=like.spec.digest, source=dict(like.spec.source), ids=service.items(like.job_id)
+        )
     if chosen.source not in GRAPH_SOURCES:
         raise UsageError("source can only be neo4j, which stands for the graph's users")
     return purchases.GraphUsers()

@@ -41,10 +41,11 @@ class GraphUsers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenUsers:
-    """Those that a job has frozen already: it goes on, without being told again."""
+    """Those that a job has frozen already: it goes on, without being told again. With `ids`, another may begin."""
 
     digest: str
     source: dict[str, Json]
+    ids: AsyncIterator[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ class Purchases:
                 where: dict[str, Json] = {"upload": upload.name, "ids": upload.ids}
                 return Resolved(source=where, digest=upload.digest, ids=source.ids)
             case FrozenUsers():
-                return Resolved(source=source.source, digest=source.digest, ids=_of_no_job())
+                return Resolved(source=source.source, digest=source.digest, ids=source.ids or _of_no_job())
             case GraphUsers():
                 digest = hashlib.sha256(b"every user of the graph").hexdigest()
                 return Resolved(source={"graph": "users"}, digest=digest, ids=ids_from_graph(self._open.graph))

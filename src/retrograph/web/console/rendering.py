@@ -16,7 +16,19 @@ from retrograph.web.context import WebContext
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-STYLESHEETS: Final = ("tokens", "base", "layout", "controls", "marks", "panels", "floating", "tables", "jobs", "job")
+STYLESHEETS: Final = (
+    "tokens",
+    "base",
+    "layout",
+    "controls",
+    "marks",
+    "panels",
+    "floating",
+    "tables",
+    "jobs",
+    "job",
+    "start",
+)
 NAVIGATION: Final = (
     ("Jobs", "/jobs"),
     ("Purchases", "/purchases"),

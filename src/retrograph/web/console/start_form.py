@@ -1,0 +1,242 @@
+"""The form that starts a kind of job, made of the parameters' own definitions; and what was typed, read back. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from retrograph.clock import iso
+from retrograph.errors import NotFound, UsageError
+from retrograph.jobs import parameters
+from retrograph.jobs.definitions import DEFINITIONS, SERVICE_RATE, Definition
+from retrograph.jobs.job import Job
+from retrograph.jobs.keys import DRY_RUN_SUFFIX
+from retrograph.jobs.state import JobState
+from retrograph.jobs.uploads import Upload
+from retrograph.jobs.wording import counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartKind:
+    """A kind of job as its form presents it."""
+
+    name: str
+    title: str
+    text: str
+    takes_users: bool
+    """Whether one says which users: otherwise a table is walked that the configuration names."""
+    rate_limit: float | None
+    first: Sequence[str]
+    """The parameters that most starts decide about."""
+    key_default: str
+
+
+KINDS: Final[Mapping[str, StartKind]] = {
+    "purchases": StartKind(
+        name="purchases",
+        title="Purchases",
+        text="Loads the purchase history of users from the history services into the graph.",
+        takes_users=True,
+        rate_limit=SERVICE_RATE,
+        first=("rate_limit", "lookback_days", "as_of"),
+        key_default="made of the users and the window",
+    ),
+    "identity": StartKind(
+        name="identity",
+        title="Identity graph",
+        text="Walks the users table and joins every user and its identifiers into the identity graph.",
+        takes_users=False,
+        rate_limit=None,
+        first=("rate_limit", "concurrency"),
+        key_default="identity",
+    ),
+}
+
+USERS: Final[Mapping[str, str]] = {
+    "paste": "Paste ids",
+    "upload": "Upload a file",
+    "s3": "From S3",
+    "graph": "All of the graph",
+}
+_RESUMED: Final = ("mode", "retry_failed_before_cursor", "reset_cursor")
+_LEFT_OUT: Final = ("dry_run", "executor", *_RESUMED)
+_FIELD_OF: Final[Mapping[str, str]] = {"user_ids": "ids", "upload_id": "file", "source": "users", "job": "users"}
+"""Where an error of the API's field belongs in the form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One parameter's field, with what was typed and what is wrong with it."""
+
+    known: Definition
+    value: str
+    problem: str
+    placeholder: str
+    bounds: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The form as it is shown. `values` is what was typed, by field."""
+
+    kind: StartKind
+    values: Mapping[str, str]
+    problems: Mapping[str, str]
+    first: Sequence[Field]
+    further: Sequence[Field]
+    modes: Mapping[str, str]
+    users: Mapping[str, str]
+    chosen: str
+    upload: str
+    """The file that was uploaded already, in words."""
+    like: str
+    """The job whose users are taken, in words."""
+
+    @property
+    def further_open(self) -> bool:
+        """Whether the folded part has something to look at."""
+        return any(one.problem or one.value for one in self.further)
+
+    def value(self, name: str) -> str:
+        """What was typed there."""
+        return self.values.get(name, "")
+
+    def problem(self, name: str) -> str:
+        """What is wrong there; an empty name stands for the form as a whole."""
+        return self.problems.get(name, "")
+
+    def is_set(self, name: str) -> bool:
+        """Whether a box is ticked."""
+        return self.values.get(name) == "on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What was typed, as a start takes it, and what is wrong, by field."""
+
+    parameters: Mapping[str, object]
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+def kind_of(name: str) -> StartKind:
+    """Raises NotFound."""
+    if name not in KINDS:
+        raise NotFound(f"there is no kind of job called {name[:40]!r}")
+    return KINDS[name]
+
+
+def form_of(
+    kind: StartKind,
+    values: Mapping[str, str],
+    problems: Mapping[str, str] | None = None,
+    *,
+    upload: Upload | None = None,
+    like: Job | None = None,
+) -> Form:
+    """The form, filled in; `upload` and `like` are the file and the job that it goes on with."""
+    wrong = problems or {}
+    names = [name for name, known in DEFINITIONS.items() if name not in _LEFT_OUT and _fits(known, kind)]
+    users = dict(USERS)
+    if like is not None:
+        users = {"same": f"Those of {like.key}", **users}
+    fallback = "same" if like is not None else "upload" if upload is not None else "paste"
+    return Form(
+        kind=kind,
+        values={"retry_failed_before_cursor": "on", "mode": "full", **values} if not values.get("sent") else values,
+        problems=wrong,
+        first=[_field(name, kind, values, wrong) for name in kind.first],
+        further=[_field(name, kind, values, wrong) for name in names if name not in kind.first],
+        modes={name: f"{name.capitalize()}: {text}" for name, text in DEFINITIONS["mode"].choices.items()},
+        users=users,
+        chosen=values["users"] if values.get("users") in users else fallback,
+        upload="" if upload is None else _upload_text(upload),
+        like="" if like is None else counted(like.kind, like.total or 0),
+    )
+
+
+def _fits(known: Definition, kind: StartKind) -> bool:
+    return kind.takes_users or not known.windowed_only
+
+
+def _field(name: str, kind: StartKind, values: Mapping[str, str], problems: Mapping[str, str]) -> Field:
+    known = DEFINITIONS[name]
+    usual = kind.rate_limit if name == "rate_limit" and kind.rate_limit is not None else known.default
+    text = known.default_text or "" if usual is None else f"{usual:,.12g}" if isinstance(usual, int | float) else ""
+    bounds = "" if known.range is None else known.range.text().replace("-", "–")
+    return Field(
+        known=known, value=values.get(name, ""), problem=problems.get(name, ""), placeholder=text, bounds=bounds
+    )
+
+
+def _upload_text(upload: Upload) -> str:
+    left_out = [
+        f"{count:,} {word}" for count, word in ((upload.repeated, "repeated"), (upload.blank, "blank")) if count
+    ]
+    return f"{upload.name}: {upload.ids:,} ids" + (f" ({', '.join(left_out)})" if left_out else "")
+
+
+def typed(kind: StartKind, values: Mapping[str, str]) -> Typed:
+    """Each field is read by itself, so that everything that is wrong is told at once."""
+    given: dict[str, object] = {}
+    problems: dict[str, str] = {}
+    for name, known in DEFINITIONS.items():
+        if name in ("dry_run", "executor") or not _fits(known, kind):
+            continue
+        value: object = values.get(name) == "on" if known.type == "flag" else _without_commas(values.get(name), known)
+        if value is None or value == "":
+            continue
+        try:
+            parameters.read({name: value}, from_text=True)
+        except UsageError as error:
+            problems[name] = sentence(str(error).replace(f"{name} ", "", 1))
+        else:
+            given[name] = value
+    return Typed(parameters=given, problems=problems)
+
+
+def _without_commas(value: str | None, known: Definition) -> str:
+    """Thousands may be separated, as the form itself shows them."""
+    text = (value or "").strip()
+    return text.replace(",", "") if known.type == "number" else text
+
+
+def problem_of(error: UsageError) -> tuple[str, str]:
+    """The field that an error belongs to, and its words; an empty name stands for the form as a whole."""
+    name = error.field or ""
+    words = str(error).replace("(--reset-cursor)", "").replace("reset_cursor", "Reset cursor").replace(" ,", ",")
+    return _FIELD_OF.get(name, name), sentence(words)
+
+
+def sentence(words: str) -> str:
+    """With a capital and a full stop."""
+    text = " ".join(words.split())
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def pasted(text: str) -> list[str]:
+    """Ids from a text field: one a line, or separated by commas, semicolons or blanks."""
+    return text.replace(",", " ").replace(";", " ").split()
+
+
+def values_like(job: Job) -> dict[str, str]:
+    """The form for another start of a job: a dry run's becomes the real one, over the same users and window."""
+    differing = {name: value for name, value in asdict(job.parameters).items() if _is_asked(name, value, job.kind)}
+    values: dict[str, Any] = {name: f"{value:.12g}" for name, value in differing.items()}
+    values |= {"key": job.key.removesuffix(DRY_RUN_SUFFIX) if job.spec.dry_run else job.key, "like": job.job_id}
+    if job.spec.dry_run and KINDS[job.kind].takes_users:
+        values |= {"as_of": iso(job.spec.as_of), "lookback_days": str(job.spec.lookback_days)}
+    if job.state is JobState.CANCELED:
+        values["reset_cursor"] = "on"
+    return values
+
+
+def _is_asked(name: str, value: object, kind: str) -> bool:
+    known = DEFINITIONS[name]
+    usual = KINDS[kind].rate_limit if name == "rate_limit" else known.default
+    return known.type == "number" and value is not None and value != usual
+
+
+def dry_run_key(key: str | None) -> str | None:
+    """Where a dry run under a given key is kept: beside the real one, whose cursor it leaves alone."""
+    if key is None or key.endswith(DRY_RUN_SUFFIX):
+        return key
+    return key + DRY_RUN_SUFFIX

@@ -1,0 +1,221 @@
+"""Starting a job from a form: what is typed is checked field by field, and kept until it is right."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData, UploadFile
+
+from retrograph.errors import DependencyDown, NotFound, RetrographError, UsageError
+from retrograph.jobs.job import Job
+from retrograph.jobs.keys import checked_key
+from retrograph.jobs.outlook import Outlook
+from retrograph.jobs.requests import StartAnswer, StartRequest
+from retrograph.jobs.uploads import Upload
+from retrograph.web.console import start_form
+from retrograph.web.console.rendering import page
+from retrograph.web.console.start_form import Form, StartKind
+from retrograph.web.context import Context, WebContext
+from retrograph.web.viewing import who
+from retrograph.wiring.choosing import Chosen, source_of
+from retrograph.wiring.uploading import take_upload
+
+router = APIRouter(prefix="/start")
+
+DRY_RUN: Final = "dry-run"
+_BLOCK: Final = 1 << 18
+_MOST_FIELDS: Final = 40
+
+
+@router.get("")
+async def begin(request: Request) -> Response:
+    """The most frequent kind's form."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/start/purchases{query}", 303)
+
+
+@router.get("/{kind}/outlook")
+async def outlook(context: Context, request: Request, kind: str, key: str = "") -> Response:
+    """What a start of that key would do now."""
+    wanted = start_form.kind_of(kind)
+    values = await _looked_at(context, wanted, key)
+    return page(request, "start_outlook.html", form=start_form.form_of(wanted, {}), **values)
+
+
+@router.get("/{kind}")
+async def form(context: Context, request: Request, kind: str, like: str = "", key: str = "") -> Response:
+    """The form, empty or filled in like a job that exists."""
+    wanted = start_form.kind_of(kind)
+    job = await context.service.show(like) if like else None
+    if job is not None and job.kind != kind:
+        raise NotFound(f"job {job.key} is of kind {job.kind}")
+    values = start_form.values_like(job) if job is not None else {"key": key}
+    return await _shown(context, request, start_form.form_of(wanted, values, like=_with_users(job)))
+
+
+@router.post("/{kind}")
+async def start(context: Context, request: Request, kind: str) -> Response:
+    """Starts or resumes a job, and goes to its page; or says what is wrong, beside each field."""
+    wanted = start_form.kind_of(kind)
+    async with request.form(max_files=1, max_fields=_MOST_FIELDS) as sent:
+        return await _Submission(context, request, wanted).answered(sent)
+
+
+async def model(context: WebContext, kind: str) -> dict[str, Any]:
+    """What `start_form.html` needs, for a page that holds the form among other things."""
+    wanted = start_form.kind_of(kind)
+    return {"form": start_form.form_of(wanted, {}), **await _looked_at(context, wanted, "")}
+
+
+class _Submission:
+    """One form that was sent."""
+
+    def __init__(self, context: WebContext, request: Request, kind: StartKind) -> None:
+        self._context = context
+        self._request = request
+        self._kind = kind
+        self._values: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
+        self._upload: Upload | None = None
+        self._like: Job | None = None
+
+    async def answered(self, sent: FormData) -> Response:
+        """Every mistake is told at once; what was typed and uploaded stays."""
+        self._values = {name: value for name, value in sent.items() if isinstance(value, str)} | {"sent": "1"}
+        typed = start_form.typed(self._kind, self._values)
+        self._problems.update(typed.problems)
+        chosen = await self._chosen(sent.get("file"))
+        key = self._key()
+        if self._problems:
+            return await self._again(422)
+        try:
+            answer = await self._started(key, typed.parameters, chosen)
+        except UsageError as error:
+            name, words = start_form.problem_of(error)
+            self._problems[name] = words
+            return await self._again(422)
+        except DependencyDown as error:
+            self._problems[""] = start_form.sentence(str(error))
+            return await self._again(503)
+        except RetrographError as error:
+            self._problems[""] = start_form.sentence(str(error))
+            return await self._again(409)
+        if answer.started:
+            return RedirectResponse(f"/jobs/{answer.job.job_id}", 303)
+        return await self._again(409, answer)
+
+    async def _started(self, key: str | None, parameters: Mapping[str, object], chosen: Chosen) -> StartAnswer:
+        dry = self._values.get("action") == DRY_RUN
+        reset = bool(parameters.get("reset_cursor"))
+        service, settings = self._context.service, self._context.settings
+        source = await source_of(service, settings, self._kind.name, chosen, key, reset=reset)
+        wish = StartRequest(
+            kind=self._kind.name,
+            source=source,
+            parameters={**parameters, "dry_run": dry},
+            key=start_form.dry_run_key(key) if dry else key,
+            who=who(self._request),
+            from_text=True,
+        )
+        return await self._context.fleet.start(wish)
+
+    def _key(self) -> str | None:
+        key = self._values.get("key", "").strip() or None
+        if key is not None:
+            try:
+                checked_key(key)
+            except UsageError as error:
+                self._problems["key"] = start_form.sentence(str(error))
+        return key
+
+    async def _chosen(self, file: object) -> Chosen:
+        """Which users, by the choice that is made; a file is taken in first, so that it need not be sent again."""
+        if not self._kind.takes_users:
+            return Chosen()
+        try:
+            return await self._users(file)
+        except UsageError as error:
+            name, words = start_form.problem_of(error)
+            self._problems[name or "users"] = words
+            return Chosen()
+
+    async def _users(self, file: object) -> Chosen:
+        like, upload_id = self._values.get("like", ""), self._values.get("upload_id", "")
+        if like:
+            self._like = _with_users(await self._context.service.show(like))
+        if isinstance(file, UploadFile) and file.filename:
+            self._upload = await take_upload(self._context.service, _blocks(file), file.filename, who(self._request))
+        elif upload_id:
+            self._upload, _ = await self._context.service.upload(upload_id)
+        if self._upload is not None:
+            self._values["upload_id"] = self._upload.upload_id
+        return self._named()
+
+    def _named(self) -> Chosen:
+        match self._values.get("users"):
+            case "same" if self._like is not None:
+                return Chosen(job=self._like.job_id)
+            case "upload":
+                if self._upload is None:
+                    raise UsageError("choose a file with one id a line, or a CSV", field="file")
+                return Chosen(upload_id=self._upload.upload_id)
+            case "s3":
+                if not (uri := self._values.get("s3_uri", "").strip()):
+                    raise UsageError("say where the list is: s3://bucket/key", field="s3_uri")
+                return Chosen(s3_uri=uri)
+            case "graph":
+                return Chosen(source="neo4j")
+        ids = start_form.pasted(self._values.get("ids", ""))
+        if ids:
+            return Chosen(user_ids=ids)
+        if self._values.get("key", "").strip() and "reset_cursor" not in self._values:
+            return Chosen()
+        raise UsageError("paste at least one id, or choose where they come from", field="ids")
+
+    async def _again(self, status: int, answer: StartAnswer | None = None) -> Response:
+        form = start_form.form_of(self._kind, self._values, self._problems, upload=self._upload, like=self._like)
+        return await _shown(self._context, self._request, form, status=status, answer=answer)
+
+
+async def _shown(
+    context: WebContext, request: Request, form: Form, *, status: int = 200, answer: StartAnswer | None = None
+) -> Response:
+    message = "" if answer is None else start_form.problem_of(UsageError(answer.message or "It was not started"))[1]
+    return page(
+        request,
+        "start.html",
+        status=status,
+        form=form,
+        answer=answer,
+        message=message,
+        kinds=start_form.KINDS.values(),
+        **await _looked_at(context, form.kind, form.values.get("key", "")),
+    )
+
+
+async def _looked_at(context: WebContext, kind: StartKind, key: str) -> dict[str, Any]:
+    """What a start of that key would do; nothing while there is no key to look at, or none that could be one."""
+    named = key.strip() or None
+    found: Outlook | None = None
+    job: Job | None = None
+    problem = ""
+    try:
+        if named is not None or not kind.takes_users:
+            found = await context.service.outlook(kind.name, named)
+            job = await context.service.known(kind.name, named)
+    except UsageError as error:
+        problem = start_form.sentence(str(error))
+    except DependencyDown as error:
+        problem = start_form.sentence(str(error))
+    return {"outlook": found, "known": job, "outlook_problem": problem}
+
+
+def _with_users(job: Job | None) -> Job | None:
+    """A job whose users another one can take over."""
+    return job if job is not None and job.list_id is not None else None
+
+
+async def _blocks(file: UploadFile) -> AsyncIterator[bytes]:
+    while block := await file.read(_BLOCK):
+        yield block
