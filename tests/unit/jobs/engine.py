@@ -124,7 +124,7 @@ class World:
         self.clock = SteppedClock()
         self.notes = Notes()
         self.graph = "graph-1"
-        self.kinds = {
+        self.kinds: Mapping[str, Scripted] = {
             "purchases": Scripted("purchases", self.load),
             "identity": Scripted("identity", self.load, grows=True),
         }

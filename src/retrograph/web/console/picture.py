@@ -12,7 +12,9 @@ from typing import Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["user", "product", "retailer", "category", "identifier", "generic", "linked", "more"]
 
-WIDTH: Final = 1_180
+EDGE: Final = 4
+"""Room for strokes at the sides."""
+
 ROW: Final = 32
 BOX: Final = 24
 HEADING: Final = 34
@@ -24,7 +26,7 @@ SMALLEST: Final = 3.0
 """Radii of the dots that stand for purchases."""
 
 WIDEST: Final = 5.0
-LETTER: Final = 6.9
+LETTER: Final = 7.2
 """The mean width of a letter at the picture's size of type."""
 
 _USER_LEFT, _USER_WIDTH = 520, 150
@@ -96,9 +98,10 @@ class Heading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """All of it, in a box of `width` by `height`."""
+    """All of it, in a box of `width` by `height` that begins at `left`: sides where nothing stands take no room."""
 
-    width: int
+    left: float
+    width: float
     height: int
     nodes: Sequence[Node]
     edges: Sequence[Edge]
@@ -212,8 +215,15 @@ class _Drawing:
                 href=None,
             )
         )  # fmt: skip
+        left = min(node.x for node in self._nodes)
+        right = max(node.x + node.width for node in self._nodes)
         return Picture(
-            width=WIDTH, height=int(height) + 4, nodes=self._nodes, edges=self._edges, headings=self._headings
+            left=left - EDGE,
+            width=right - left + 2 * EDGE,
+            height=int(height) + 4,
+            nodes=self._nodes,
+            edges=self._edges,
+            headings=self._headings,
         )
 
     def _group(

@@ -16,19 +16,8 @@ from retrograph.web.context import WebContext
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-STYLESHEETS: Final = (
-    "tokens",
-    "base",
-    "layout",
-    "controls",
-    "marks",
-    "panels",
-    "floating",
-    "tables",
-    "jobs",
-    "job",
-    "start",
-)
+_SHARED: Final = ("tokens", "base", "layout", "controls", "marks", "panels", "floating", "tables")
+STYLESHEETS: Final = (*_SHARED, "jobs", "job", "start", "graph")
 NAVIGATION: Final = (
     ("Jobs", "/jobs"),
     ("Purchases", "/purchases"),

@@ -1,5 +1,6 @@
 """The pages over a real embedded store and graph, asked as a browser asks, without a server in between."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from retrograph.config import Settings
 from retrograph.graph.clusters import DEFAULT_LIMITS
 from retrograph.graph.reading import GraphReader
 from retrograph.graph.sqlite.store import SqliteGraph
-from retrograph.graph.store import GraphStore
 from retrograph.jobs.fleet import Fleet
+from retrograph.jobs.kind import Resolved
 from retrograph.service import Service
 from retrograph.web.console.routes import router
 from retrograph.web.context import WebContext
+from retrograph.wiring.identity import ConfiguredUsers
+from retrograph.wiring.purchases import FrozenUsers, ListedUsers, UploadedUsers
 from tests.unit.jobs.clocks import SteppedClock
-from tests.unit.jobs.engine import World
+from tests.unit.jobs.engine import Scripted, World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,7 @@ class _Context:
 class Pages:
     """A world of jobs, a graph, and whoever asks for pages about them."""
 
-    def __init__(self, world: World, graph: GraphStore, client: httpx2.AsyncClient) -> None:
+    def __init__(self, world: World, graph: GraphReader, client: httpx2.AsyncClient) -> None:
         self.world = world
         self.graph = graph
         self.client = client
@@ -48,10 +51,31 @@ class Pages:
         return answer.text
 
 
+class Typed(Scripted):
+    """A kind of the world whose sources are those that doors choose."""
+
+    async def resolve(self, source: object) -> Resolved:
+        match source:
+            case ListedUsers():
+                return Resolved(source=source.source, digest=source.ids.digest, ids=source.ids.each())
+            case UploadedUsers():
+                return Resolved(source={"upload": source.upload.name}, digest=source.upload.digest, ids=source.ids)
+            case FrozenUsers():
+                return Resolved(source=source.source, digest=source.digest, ids=source.ids)
+            case ConfiguredUsers():
+                return Resolved(digest="table", bound="10")
+        return await super().resolve(source)
+
+
 @asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[Pages]:
     """All of it, closed where the block ends."""
-    async with World(path) as world, Fleet(world.service, world.clock) as fleet:
+    world = World(path)
+    world.kinds = {
+        "purchases": Typed("purchases", world.load),
+        "identity": Typed("identity", world.load, grows=True),
+    }
+    async with world, Fleet(world.service, world.clock) as fleet:
         graph = SqliteGraph(path / "graph.db", durable=False, clock=world.clock)
         await graph.open()
         app = FastAPI()
@@ -66,5 +90,8 @@ async def opened(path: Path) -> AsyncIterator[Pages]:
         app.state.context = cast(WebContext, context)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True)
         async with httpx2.AsyncClient(transport=transport, base_url="http://pages.example") as client:
-            yield Pages(world, graph, client)
+            yield Pages(world, context.graph, client)
+        while fleet.running:  # what still runs ends before its store does
+            world.clock.advance(1.0)
+            await asyncio.sleep(0.001)
         await graph.close()

@@ -44,7 +44,7 @@ def test_no_box_covers_another_and_all_lie_inside(counts: tuple[int, int, int, i
     drawn = picture(around(*counts))
     assert not any(overlap(one, other) for one, other in combinations(drawn.nodes, 2))
     for node in drawn.nodes:
-        assert 0 <= node.x <= node.x + node.width <= drawn.width
+        assert drawn.left <= node.x <= node.x + node.width <= drawn.left + drawn.width
         assert 0 <= node.y <= node.y + node.height <= drawn.height
 
 

@@ -1,0 +1,167 @@
+"""Starting from a form: what is typed is checked field by field and kept, and what is foretold is what happens."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from markupsafe import escape
+
+from retrograph.jobs.definitions import DEFINITIONS
+from retrograph.jobs.job import Job
+from retrograph.jobs.state import JobState
+from retrograph.web.console import start_form
+from tests.unit.jobs.engine import until
+from tests.unit.web.console.pages import Pages, opened
+
+
+@pytest.fixture
+async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
+    async with opened(tmp_path) as found:
+        yield found
+
+
+async def send(pages: Pages, kind: str = "purchases", **fields: str) -> httpx2.Response:
+    given = {"users": "paste", "action": "start", "mode": "full", "retry_failed_before_cursor": "on", **fields}
+    return await pages.client.post(f"/start/{kind}", data=given)
+
+
+async def started(pages: Pages, answer: httpx2.Response) -> Job:
+    assert answer.status_code == 303, answer.text
+    return await pages.world.service.show(answer.headers["location"].removeprefix("/jobs/"))
+
+
+@pytest.mark.parametrize("kind", ["purchases", "identity"])
+async def test_each_kind_has_a_form_made_of_the_definitions(pages: Pages, kind: str) -> None:
+    page = await pages.text(f"/start/{kind}")
+    for name, known in DEFINITIONS.items():
+        shown = f'name="{name}"' in page
+        fits = kind == "purchases" or not known.windowed_only
+        assert shown == (fits and name not in ("dry_run", "executor")), name
+        assert known.type != "number" or not shown or escape(known.help) in page
+    assert "<script>" not in page
+    assert " style=" not in page
+
+
+async def test_everything_that_is_wrong_is_told_at_once_and_what_was_typed_stays(pages: Pages) -> None:
+    answer = await send(pages, ids="<b>ann</b>", key="no spaces!", rate_limit="fast", as_of="yesterday", sleep_ms="5")
+    assert answer.status_code == 422
+    for name in ("key", "rate_limit", "as_of"):
+        assert f'id="purchases-{name}-problem"' in answer.text, name
+    assert "Must be a number, not &#39;fast&#39;." in answer.text
+    assert "&lt;b&gt;ann&lt;/b&gt;" in answer.text
+    assert 'value="fast"' in answer.text
+    assert (await pages.world.service.tally()).total == 0
+
+
+async def test_a_start_goes_to_the_page_of_its_job(pages: Pages) -> None:
+    job = await started(pages, await send(pages, ids="ann\nbob", key="cohort", batch_size="99999"))
+    await until(lambda: pages.world.load.finished == 1)
+    assert (job.key, job.total, job.parameters.batch_size) == ("cohort", 2, 5_000)
+    assert pages.world.load.done == {"ann": 1, "bob": 1}
+    assert "batch_size was 99999; it is 5000 now" in await pages.text(f"/jobs/{job.job_id}/spec")
+
+
+async def test_a_dry_run_is_kept_beside_the_key(pages: Pages) -> None:
+    job = await started(pages, await send(pages, ids="ann", key="cohort", action="dry-run"))
+    assert (job.key, job.spec.dry_run) == ("cohort:dry-run", True)
+    table = await started(pages, await send(pages, "identity", action="dry-run"))
+    assert (table.key, table.kind) == ("table:dry-run", "identity")
+
+
+async def test_a_key_that_runs_is_said_to_run_and_linked(pages: Pages) -> None:
+    pages.world.load.gates["ann"] = asyncio.Event()
+    job = await started(pages, await send(pages, ids="ann", key="cohort"))
+    asking = asyncio.create_task(send(pages, ids="ann", key="cohort"))
+    while not asking.done():  # it waits until it has seen the lease renewed
+        pages.world.clock.advance(1.0)
+        await asyncio.sleep(0.005)
+    answer = asking.result()
+    assert answer.status_code == 409
+    assert "running" in answer.text
+    assert f'<a href="/jobs/{job.job_id}">Look at' in answer.text
+    pages.world.load.gates["ann"].set()
+
+
+async def test_a_key_of_other_users_is_a_mistake_that_is_told(pages: Pages) -> None:
+    await started(pages, await send(pages, ids="ann", key="cohort"))
+    answer = await send(pages, ids="bob", key="cohort")
+    assert answer.status_code == 422
+    assert "exists with another source" in answer.text
+
+
+async def test_a_key_alone_goes_on_with_its_own_users(pages: Pages) -> None:
+    await started(pages, await send(pages, ids="ann", key="cohort"))
+    await until(lambda: pages.world.load.finished == 1)
+    answer = await send(pages, key="cohort")
+    assert answer.status_code == 409
+    assert "Job cohort is complete: load it again with Reset cursor" in answer.text
+
+
+async def test_no_user_is_a_mistake_at_its_field(pages: Pages) -> None:
+    for users, field in (("paste", "ids"), ("upload", "file"), ("s3", "s3_uri")):
+        answer = await send(pages, users=users)
+        assert answer.status_code == 422
+        assert f'id="purchases-{field}-problem"' in answer.text, users
+
+
+async def test_an_uploaded_file_is_kept_while_the_rest_is_put_right(pages: Pages) -> None:
+    answer = await pages.client.post(
+        "/start/purchases",
+        data={"users": "upload", "action": "start", "rate_limit": "fast"},
+        files={"file": ("cohort.csv", b"user_id,x\nhh-1,1\nhh-2,2\nhh-1,3\n\n", "text/csv")},
+    )
+    assert answer.status_code == 422
+    assert "Uploaded already: <bdi>cohort.csv: 2 ids (1 repeated" in answer.text
+    assert 'name="upload_id" value="' in answer.text
+
+
+async def test_the_outlook_is_of_the_key_that_is_typed(pages: Pages) -> None:
+    job = await pages.world.run(key="cohort")
+    part = await pages.text("/start/purchases/outlook?key=cohort")
+    assert "Nothing is left to do: it is complete." in part
+    assert f'href="/jobs/{job.job_id}"' in part
+    assert "<html" not in part
+    assert "There is no job of this key yet" in await pages.text("/start/purchases/outlook?key=other")
+    assert "has 1-128 of the characters" in await pages.text("/start/purchases/outlook?key=no%20spaces")
+
+
+async def test_a_dry_run_is_made_real_with_the_same_users_window_and_pace(pages: Pages) -> None:
+    dry = await pages.world.run(["b", "a"], key="cohort:dry-run", dry_run=True, batch_size=50, lookback_days=30)
+    page = await pages.text(f"/start/purchases?like={dry.job_id}")
+    assert "Those of cohort:dry-run" in page
+    assert 'value="cohort"' in page
+    assert 'name="batch_size" value="50"' in page
+    assert 'name="lookback_days" value="30"' in page
+    real = await started(pages, await send(pages, users="same", like=dry.job_id, key="cohort", lookback_days="30"))
+    await until(lambda: pages.world.load.finished == 1)
+    assert (real.spec.digest, real.total, real.spec.dry_run) == (dry.spec.digest, 2, False)
+    assert pages.world.load.done == {"a": 1, "b": 1}
+
+
+def test_a_cancelled_job_is_offered_to_begin_anew() -> None:
+    canceled = start_form.values_like(_job(JobState.CANCELED))
+    assert canceled["reset_cursor"] == "on"
+    assert "reset_cursor" not in start_form.values_like(_job(JobState.STOPPED))
+
+
+def _job(state: JobState) -> Job:
+    from retrograph.jobs.job import Spec
+
+    return Job(job_id="j", graph_id="g", key="k", kind="purchases", state=state, spec=Spec(as_of=0))
+
+
+def test_numbers_may_be_typed_as_they_are_shown() -> None:
+    read = start_form.typed(start_form.KINDS["purchases"], {"max_runtime_ms": " 900,000 ", "rate_limit": "2.5"})
+    assert read.parameters["max_runtime_ms"] == "900000"
+    assert read.problems == {}
+
+
+def test_boxes_that_are_not_ticked_say_no() -> None:
+    read = start_form.typed(start_form.KINDS["purchases"], {"reset_cursor": "on"})
+    assert (read.parameters["reset_cursor"], read.parameters["retry_failed_before_cursor"]) == (True, False)
+
+
+def test_ids_may_be_pasted_in_any_of_the_usual_ways() -> None:
+    assert start_form.pasted("a\nb, c;d\r\n\te ") == ["a", "b", "c", "d", "e"]
