@@ -77,7 +77,7 @@ async def test_counts_and_digest_come_when_they_are_asked_for(pages: Pages) -> N
 
 
 def document(products: int) -> Mapping[str, Any]:
-    edge = {"name": None, "receipt_ids": [], "first": None, "last": None}
+    edge: dict[str, Any] = {"name": None, "receipt_ids": [], "first": None, "last": None}
     return {
         "user": {"user_id": "ann"},
         "purchases": [{**edge, "product_id": f"p{number}", "times": number % 90} for number in range(products)],
