@@ -14,7 +14,7 @@ import psycopg
 
 from tests.servers.downloads import Unavailable
 from tests.servers.postgres import PostgresServer
-from tests.torture.process import Load, Loads, loads_of, until_counted
+from tests.torture.process import Load, Loads, ended_at_last, loads_of, until_counted
 from tests.torture.stage import Stage
 from tests.torture.verdict import Seen, judge, often
 
@@ -78,7 +78,7 @@ def sqlite_full(stage: Stage, chance: random.Random) -> Seen:
             started.until_said(FULL)
             disk.free()
             turned_away = started.ended().code == 3
-            end = loads.finish() if turned_away else started.ended()
+            end = loads.finish() if turned_away else ended_at_last(stage, started)
             assert end.code == 0, end.err
             job = judge(stage, loads)
             _assert_sound(disk.folder / "retrograph.db")
@@ -149,7 +149,7 @@ def postgres_full(stage: Stage, chance: random.Random) -> Seen:
                 crashes += not server.running
                 server.start()
                 until_counted(stage, load)
-            ended = load.ended()
+            ended = ended_at_last(stage, load)
             assert ended.code == 0, ended.err
             judge(stage, loads)
             return Seen(

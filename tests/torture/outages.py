@@ -8,7 +8,7 @@ from functools import partial
 from tests.servers.server import Server
 from tests.servers.toxiproxy import Proxy
 from tests.torture.commits import BOLT, POSTGRES, CommitRelay, commits_to
-from tests.torture.process import Load, Loads, loads_of, until_counted
+from tests.torture.process import Load, Loads, ended_at_last, loads_of, until_counted
 from tests.torture.stage import Stage
 from tests.torture.verdict import Seen, judge, often
 
@@ -148,7 +148,7 @@ def _restarted_under_a_start(stage: Stage, loads: Loads, chance: random.Random) 
 
 def _to_the_end(stage: Stage, loads: Loads, load: Load) -> None:
     if load.lives:
-        assert load.ended().code == 0, load.told
+        assert ended_at_last(stage, load).code == 0, load.told
     elif load.killed_at is not None:
         assert loads.finish().code == 0, loads.started[-1].told
     judge(stage, loads)
