@@ -12,6 +12,7 @@ from tests.integration.command_line import sandbox
 
 WINDOW = ("--as-of", "2018-01-02", "--lookback-days", "3650")
 FAST = ("--rate-limit", "10000", "--concurrency", "16")
+LARGE_BATCHES = ("--batch-size", "2000")
 
 
 class Measured(NamedTuple):
@@ -135,8 +136,8 @@ def load(folder: Path, sizes: Sequence[int]) -> Iterator[Measured]:
             file = folder / f"{size}.txt"
             file.write_text("".join(f"inv-{number:07d}\n" for number in range(1, size + 1)))
             settings = embedded(folder / f"{size}.db") | {"upstream": url}
-            arguments = ("backfill", "purchases", "--user-file", str(file), *WINDOW, *FAST, "--key", "k")
-            yield Measured("load over HTTP", size, "users", command(folder, settings, *arguments))
+            arguments = ("backfill", "purchases", "--user-file", str(file), *WINDOW, *FAST, *LARGE_BATCHES)
+            yield Measured("load over HTTP into SQLite", size, "users", command(folder, settings, *arguments))
             _remove(folder / f"{size}.db")
 
 

@@ -31,11 +31,16 @@ class SmallDisk:
         self._ballast = folder / "ballast"
 
     def fill(self, left: int) -> None:
-        """Takes all but so many bytes away."""
-        room = os.statvfs(self.folder)
-        with self._ballast.open("ab") as file, suppress(OSError):
-            taken = file.seek(0, os.SEEK_END)
-            os.posix_fallocate(file.fileno(), taken, max(1, room.f_bavail * room.f_frsize - left))
+        """Takes all but so many bytes away. Whoever writes meanwhile may take some of them: then there is another try,
+        since either all that is asked for is taken or nothing."""
+        with self._ballast.open("ab") as file:
+            while (room := self._room()) > left:
+                with suppress(OSError):
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room - left)
+
+    def _room(self) -> int:
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize
 
     def free(self) -> None:
         """Gives back what was taken."""

@@ -159,7 +159,7 @@ class GraphStore(IdentityReads, Protocol):
         ...
 
     async def scan_users(self, after: str, limit: int) -> list[UserRecord]:
-        """The next users with all their edges, in order of id."""
+        """The next users with all their edges, in order of id; fewer, but not none, where they have very many."""
         ...
 
     async def users(self, user_ids: Sequence[str]) -> list[UserRecord]:

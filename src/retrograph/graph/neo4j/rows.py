@@ -154,6 +154,18 @@ def user_record(row: Row) -> UserRecord:
     )
 
 
+def first_users(found: Iterable[Row], most_edges: int) -> list[str]:
+    """Of users with the number of their edges, the first ones whose edges reach so many."""
+    keys: list[str] = []
+    edges = 0
+    for user_id, its_edges in found:
+        keys.append(user_id)
+        edges += its_edges
+        if edges >= most_edges:
+            break
+    return keys
+
+
 def user_columns(change: UserChanges) -> list[Any]:
     """A row of `WRITE_USERS`."""
     at, by = (change.loaded.at, change.loaded.by) if change.loaded is not None else (None, None)

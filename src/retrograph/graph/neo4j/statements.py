@@ -226,7 +226,9 @@ RETURN collect([{_USER}, u.last_updated_at.epochMillis,
     [(u)-[r:PURCHASED]->(p) | [{_PURCHASE}]],
     [(u)-[r:SHOPS_AT]->(p) | [p.name, r.receipt_ids, r.frequency]],
     [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]])"""
-SCAN_USERS: Final = "MATCH (u:User) WHERE u.user_id > $after WITH u ORDER BY u.user_id LIMIT $limit" + _RECORD
+NEXT_USERS: Final = """
+MATCH (u:User) WHERE u.user_id > $after WITH u ORDER BY u.user_id LIMIT $limit
+RETURN collect([u.user_id, COUNT { (u)-[:PURCHASED]->() }])"""
 USERS: Final = "UNWIND $keys AS key MATCH (u:User {user_id: key})" + _RECORD
 USER_IDS: Final = (
     "MATCH (u:User) WHERE u.user_id > $after WITH u ORDER BY u.user_id LIMIT $limit RETURN collect(u.user_id)"

@@ -33,6 +33,8 @@ GRACE_SECONDS: Final = 15.0
 PURCHASERS_AT_A_TIME: Final = 20_000
 """Each query looks at all purchasers of its products and keeps so many: few enough to sort and send, many enough that a
 million purchasers are looked at fifty times, which takes a fraction of what recounting them does."""
+PAGE_EDGES: Final = 20_000
+"""A scan's page ends with the user whose purchases reach so many: a few users may have bought more than all others."""
 WRITE_METADATA: Final = {"retrograph": "write"}
 
 _SCANS: Final[dict[str, tuple[str, Callable[[Any], SharedRecord]]]] = {
@@ -166,8 +168,13 @@ class Neo4jGraph(Neo4jIdentityReads):
         await self._connection.rows(statement, name=name, value=value)
 
     async def scan_users(self, after: str, limit: int) -> list[UserRecord]:
-        found = await self._connection.listed(cypher.SCAN_USERS, after=after, limit=limit)
-        return [row.user_record(user) for user in found]
+        while found := await self._connection.listed(cypher.NEXT_USERS, after=after, limit=limit):
+            keys = row.first_users(found, PAGE_EDGES)
+            users = {user.user_id: user for user in await self.users(keys)}
+            if users:
+                return [users[key] for key in keys if key in users]
+            after = keys[-1]  # they have all been taken away meanwhile
+        return []
 
     async def users(self, user_ids: Sequence[str]) -> list[UserRecord]:
         found = await self._connection.listed(cypher.USERS, keys=list(user_ids))

@@ -76,7 +76,9 @@ READ_TOUCHED_VISITS: Final = (
 READ_COUNTS: Final = "SELECT category_id, purchase_count FROM graph_shops_in WHERE user_id = ?"
 
 # The edges of all users from one id to another.
-RANGE_PURCHASES: Final = f"SELECT user_id, {_PURCHASE_COLUMNS} FROM graph_purchased WHERE user_id BETWEEN ? AND ?"
+RANGE_PURCHASES: Final = (
+    f"SELECT user_id, {_PURCHASE_COLUMNS} FROM graph_purchased WHERE user_id BETWEEN ? AND ? ORDER BY user_id"
+)
 RANGE_VISITS: Final = (
     "SELECT user_id, retailer, receipt_ids, frequency FROM graph_shops_at WHERE user_id BETWEEN ? AND ?"
 )

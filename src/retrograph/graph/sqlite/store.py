@@ -6,7 +6,6 @@ Its clock is the machine's, and every write is the only one (`BEGIN IMMEDIATE`),
 import asyncio
 import sqlite3
 import uuid
-from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,7 +16,7 @@ from typing import Any, Final, TypeVar
 from retrograph.clock import Clock, SystemClock, to_millis
 from retrograph.errors import DependencyDown, IncompatibleGraph, NotFound
 from retrograph.graph.model import SCHEMA_VERSION, GraphIdentity, Mark
-from retrograph.graph.records import CountRecord, GraphStats, SharedRecord, UserRecord
+from retrograph.graph.records import GraphStats, SharedRecord, UserRecord
 from retrograph.graph.sqlite import rows as row
 from retrograph.graph.sqlite import schema
 from retrograph.graph.sqlite import statements as sql
@@ -26,6 +25,7 @@ from retrograph.graph.sqlite.identity import SqliteIdentityReads
 from retrograph.graph.sqlite.nodes import Nodes
 from retrograph.graph.sqlite.purchasers import fold, purchasers_of
 from retrograph.graph.sqlite.transaction import SqliteTransaction
+from retrograph.graph.sqlite.users import scan_users, users_of
 from retrograph.graph.store import DEPENDENCY, WRITE_TIMEOUT_SECONDS, GraphTransaction, TransientGraphError
 
 Result = TypeVar("Result")
@@ -145,10 +145,10 @@ class SqliteGraph(SqliteIdentityReads):
                 await connection.run(lambda c: c.execute(sql.WRITE_META, (name, value)))
 
     async def scan_users(self, after: str, limit: int) -> list[UserRecord]:
-        return await self._reader.run(partial(_scan_users, after=after, limit=limit))
+        return await self._reader.run(partial(scan_users, after=after, limit=limit))
 
     async def users(self, user_ids: Sequence[str]) -> list[UserRecord]:
-        return await self._reader.run(partial(_users, user_ids=user_ids))
+        return await self._reader.run(partial(users_of, user_ids=user_ids))
 
     async def scan_shared(self, label: str, after: str, limit: int) -> list[SharedRecord]:
         statement, record = _SCANS[label]
@@ -221,40 +221,6 @@ def _release_lease(connection: sqlite3.Connection, holder: str) -> None:
     held = rows(connection, sql.READ_META, "recount_lease")
     if held and held[0][0].startswith(f"{holder}|"):
         connection.execute(sql.DELETE_META, ("recount_lease",))
-
-
-def _scan_users(connection: sqlite3.Connection, after: str, limit: int) -> list[UserRecord]:
-    users = rows(connection, sql.SCAN_USERS, after, limit)
-    return _with_edges(connection, users) if users else []
-
-
-def _users(connection: sqlite3.Connection, user_ids: Sequence[str]) -> list[UserRecord]:
-    users = rows(connection, sql.READ_USERS, row.text(user_ids))
-    return [record for user in users for record in _with_edges(connection, [user])]
-
-
-def _with_edges(connection: sqlite3.Connection, users: Sequence[Any]) -> list[UserRecord]:
-    bounds = (users[0][0], users[-1][0])
-    purchases, visits, counts = (
-        _grouped(rows(connection, statement, *bounds))
-        for statement in (sql.RANGE_PURCHASES, sql.RANGE_VISITS, sql.RANGE_COUNTS)
-    )
-    return [
-        row.user_record(
-            user,
-            [row.purchase_record(edge) for edge in purchases[user[0]]],
-            [row.visit_record(edge) for edge in visits[user[0]]],
-            [CountRecord(*edge) for edge in counts[user[0]]],
-        )
-        for user in users
-    ]
-
-
-def _grouped(edges: Sequence[Any]) -> defaultdict[str, list[Any]]:
-    grouped: defaultdict[str, list[Any]] = defaultdict(list)
-    for edge in edges:
-        grouped[edge[0]].append(edge[1:])
-    return grouped
 
 
 def _stats(found: Sequence[int]) -> GraphStats:
