@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.integration.story import until
 from tests.servers.downloads import Unavailable
 from tests.servers.postgres import PostgresServer
 from tests.torture.process import Load, Loads, ended_at_last, loads_of, until_counted
@@ -152,7 +153,7 @@ def postgres_full(stage: Stage, chance: random.Random) -> Seen:
                 time.sleep(chance.uniform(1, 2 * stage.lease_seconds))
                 disk.free()
                 crashes += not server.running
-                server.start()
+                until(lambda: server.start().ping(), "it has recovered and answers")
                 until_counted(stage, load)
             ended = ended_at_last(stage, load)
             assert ended.code == 0, ended.err
