@@ -4,6 +4,7 @@ A join is idempotent, commutative and associative, so the order of facts, their 
 split over transactions leave no trace. Everything derived is recomputed from the facts that an edge holds.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Final
@@ -60,22 +61,29 @@ def join_user(left: UserFacts, right: UserFacts) -> UserFacts:
     )
 
 
-def wanted(facts: UserFacts, *, whole: bool = False) -> Wanted:
-    """What a join of these facts has to read.
+def reads_whole(facts: UserFacts) -> bool:
+    """Whether a join of these facts has to read all of the user.
 
     A full load recomputes the whole user. A retraction may name a receipt on any edge; and an edge that it takes
     away no longer leads a recount pass to this user, so the user's counts are then derived from all edges at once.
     """
-    if whole or facts.loaded is not None or facts.retracted:
+    return facts.loaded is not None or bool(facts.retracted)
+
+
+def wanted(facts: UserFacts, *, whole: bool = False) -> Wanted:
+    """What a join of these facts has to read."""
+    if whole:
         return Wanted(user_id=facts.user_id, whole=True)
+    if reads_whole(facts):
+        return Wanted(user_id=facts.user_id, whole=True, expected=facts.purchases)
     return Wanted(user_id=facts.user_id, whole=False, products=list(facts.purchases), retailers=list(facts.visits))
 
 
 def merge_user(stored: StoredUser, facts: UserFacts, categories: Mapping[str, str | None]) -> UserChanges:
     """Decides what becomes of one user under lock.
 
-    `categories` is the stored category of every product involved. Raises `NeedsWhole` where only the touched edges
-    were read and they show something that no sound graph holds, or a fact that reaches further.
+    `categories` is the stored category of every product involved. Raises `NeedsWhole` where not every edge was read,
+    and what was read shows something that no sound graph holds, or a fact that reaches further.
     """
     if not stored.whole and not facts.retracted <= stored.retracted:
         raise NeedsWhole
@@ -108,6 +116,13 @@ def _merge_all_purchases(
     stored: StoredUser, facts: UserFacts, retracted: frozenset[str], changes: UserChanges
 ) -> dict[str, int]:
     """Heals and joins every edge; returns the times of each product that is left."""
+    if stored.settled:
+        if retracted and not all(map(retracted.isdisjoint, facts.purchases.values())):
+            raise NeedsWhole
+        return _numbers(facts.purchases)
+    if not stored.purchases and not retracted:
+        changes.purchases_created += [purchase_row(*told) for told in facts.purchases.items() if told[1]]
+        return _numbers(facts.purchases)
     result: dict[str, int] = {}
     for product_id, edges in stored.purchases.items():
         told = facts.purchases.get(product_id, _NO_RECEIPTS)
@@ -120,6 +135,10 @@ def _merge_all_purchases(
             changes.purchases_created.append(purchase_row(product_id, joined))
             result[product_id] = len(joined)
     return result
+
+
+def _numbers(purchases: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return dict(zip(purchases, map(len, purchases.values()), strict=True))
 
 
 def _merge_touched_purchases(
@@ -247,12 +266,11 @@ def _merge_visit(
 
 def counts_of(times: Mapping[str, int], categories: Mapping[str, str | None]) -> dict[str, int]:
     """The sum of `times` by the products' stored categories; products without one count nowhere."""
-    counts: dict[str, int] = {}
+    counts = Counter(map(categories.__getitem__, times))
     for product_id, number in times.items():
-        category_id = categories[product_id]
-        if category_id is not None and number:
-            counts[category_id] = counts.get(category_id, 0) + number
-    return counts
+        if number != 1:  # most are bought once
+            counts[categories[product_id]] += number - 1
+    return {category_id: count for category_id, count in counts.items() if category_id is not None and count}
 
 
 def _merge_counts(stored: Mapping[str, Sequence[int]], counts: Mapping[str, int], changes: UserChanges) -> None:

@@ -41,7 +41,8 @@ class StoredVisit(NamedTuple):
 class StoredUser:
     """What the graph holds of one user, as far as a join asked: the touched edges, or all (`whole`).
 
-    Several edges of one pair mean that another writer made parallel ones.
+    Several edges of one pair mean that another writer made parallel ones. `settled`: its purchases are exactly those
+    that were expected, each a single sound edge, and were left out of `purchases`.
     """
 
     first_seen_at: int | None = None
@@ -51,16 +52,23 @@ class StoredUser:
     visits: Mapping[str, Sequence[StoredVisit]] = field(default_factory=dict)
     counts: Mapping[str, Sequence[int]] = field(default_factory=dict)
     whole: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a join has to read of one user. `whole` asks for every edge; the sets name the touched ones."""
+    """What a join has to read of one user. `whole` asks for every edge; the sets name the touched ones.
+
+    `expected` is what the facts tell of a user read whole. Where the stored purchases are found to be the same, none
+    missing and none besides, every list and every derived value as a join would write it, a graph may answer
+    `StoredUser.settled` instead of the edges.
+    """
 
     user_id: str
     whole: bool
     products: Sequence[str] = ()
     retailers: Sequence[str] = ()
+    expected: Mapping[str, Mapping[str, int]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

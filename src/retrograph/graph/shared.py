@@ -137,6 +137,8 @@ class Knowledge:
 def _news(
     join: Callable[[FactType, FactType], FactType], known: Mapping[str, FactType], facts: Mapping[str, FactType]
 ) -> dict[str, FactType]:
+    if facts.items() <= known.items():  # most of what a load tells, and quick to see
+        return {}
     fresh = {}
     for key, fact in facts.items():
         held = known.get(key)

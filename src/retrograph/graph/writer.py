@@ -15,7 +15,7 @@ from typing import Final, Self
 from retrograph.clock import Clock, iso, to_millis
 from retrograph.errors import DependencyDown, RetrographError, WriteFailed
 from retrograph.facts import CategoryFact, Facts, ProductFact, RetailerFact, SharedFacts, UserFacts
-from retrograph.graph.merge import NeedsWhole, join_user, merge_user, wanted
+from retrograph.graph.merge import NeedsWhole, join_user, merge_user, reads_whole, wanted
 from retrograph.graph.model import StoredBatch, UserChanges
 from retrograph.graph.retry import repeated
 from retrograph.graph.shared import Knowledge, join_shared, keys_of, mentioned, merge_shared
@@ -30,6 +30,9 @@ from retrograph.graph.store import (
 )
 
 MAX_USERS: Final = 50
+"""Users in one transaction who are read whole."""
+MAX_TOUCHED_USERS: Final = 500
+"""Users in one transaction of whom only what the facts touch is read: those of live events."""
 
 
 Permit = Callable[[], None]
@@ -53,6 +56,11 @@ class _Waiting:
     size: int
     permit: Permit
     done: asyncio.Future[None]
+
+    @property
+    def share(self) -> int:
+        """How much of a transaction it takes up, of as many parts as it may have users."""
+        return MAX_TOUCHED_USERS // MAX_USERS if reads_whole(self.facts.user) else 1
 
     @property
     def wanted(self) -> bool:
@@ -121,12 +129,17 @@ class GraphWriter:
     def _take(self) -> list[_Waiting]:
         """What has queued up, within the bounds of one transaction."""
         batch: list[_Waiting] = []
-        size = 0
-        while self._queue and len(batch) < MAX_USERS and (not batch or size + self._queue[0].size <= MAX_FACTS):
-            waiting = self._queue.popleft()
+        size = taken = 0
+        while self._queue:
+            waiting = self._queue[0]
+            size, taken = size + waiting.size, taken + waiting.share
+            if taken > MAX_TOUCHED_USERS or (batch and size > MAX_FACTS):
+                break
+            self._queue.popleft()
             if waiting.wanted:
                 batch.append(waiting)
-                size += waiting.size
+            else:
+                size, taken = size - waiting.size, taken - waiting.share
         if not self._queue and not self._closing:
             self._ready.clear()
         return batch
@@ -244,9 +257,9 @@ def _by_user(facts: Sequence[UserFacts]) -> list[UserFacts]:
 
 
 async def _merged(transaction: GraphTransaction, users: Sequence[UserFacts]) -> list[UserChanges]:
-    products = sorted({product_id for user in users for product_id in user.purchases})
-    stored = await transaction.read_users([wanted(user) for user in users], products)
-    if gone := [product_id for product_id in products if product_id not in stored.product_categories]:
+    products = set[str]().union(*(user.purchases for user in users))
+    stored = await transaction.read_users([wanted(user) for user in users], sorted(products))
+    if gone := sorted(products.difference(stored.product_categories)):
         missing = SharedFacts(products={product_id: ProductFact() for product_id in gone})
         raise StaleKnowledge("a product that was known has gone; it is made again", missing)
     changes = []

@@ -11,14 +11,14 @@ import pytest
 
 from retrograph.clock import SystemClock
 from retrograph.errors import DependencyDown, LeaseLost, WriteFailed
-from retrograph.facts import CategoryFact, Facts, PathField, ProductFact, SharedFacts, TextField, UserFacts
+from retrograph.facts import CategoryFact, Facts, Loaded, PathField, ProductFact, SharedFacts, TextField, UserFacts
 from retrograph.graph.recount import recount_until_clear
 from retrograph.graph.shared import join_shared
 from retrograph.graph.split import split
 from retrograph.graph.sqlite.store import SqliteGraph
 from retrograph.graph.store import GraphTransaction, TransientGraphError
-from retrograph.graph.writer import MAX_USERS, GraphWriter
-from tests.contracts.graphs import another_writer, category_of, purchase
+from retrograph.graph.writer import MAX_TOUCHED_USERS, MAX_USERS, GraphWriter
+from tests.contracts.graphs import LOADED, another_writer, category_of, purchase
 
 
 class Hurried(SystemClock):
@@ -53,15 +53,18 @@ async def graph(tmp_path: Path) -> AsyncIterator[Counted]:
     await opened.close()
 
 
-def visitor(number: int) -> Facts:
-    return Facts(user=UserFacts(user_id=f"user-{number:03d}", first_seen_at=1))
+def visitor(number: int, loaded: Loaded | None = None) -> Facts:
+    return Facts(user=UserFacts(user_id=f"user-{number:04d}", first_seen_at=1, loaded=loaded))
 
 
-async def test_what_is_ready_at_the_same_time_shares_a_transaction(graph: Counted) -> None:
+@pytest.mark.parametrize(("loaded", "most"), [(LOADED, MAX_USERS), (None, MAX_TOUCHED_USERS)])
+async def test_what_is_ready_at_the_same_time_shares_a_transaction(
+    graph: Counted, loaded: Loaded | None, most: int
+) -> None:
     async with GraphWriter(graph, Hurried()) as writer:
-        await asyncio.gather(*(writer.join(visitor(number)) for number in range(MAX_USERS * 2 + 1)))
+        await asyncio.gather(*(writer.join(visitor(number, loaded)) for number in range(most * 2 + 1)))
     assert graph.begun == 3
-    assert len(await graph.user_ids("", 1000)) == MAX_USERS * 2 + 1
+    assert len(await graph.user_ids("", 2000)) == most * 2 + 1
 
 
 async def test_a_broken_transaction_is_repeated_whole(graph: Counted) -> None:
@@ -105,7 +108,7 @@ async def test_a_lost_lease_begins_no_transaction(graph: Counted) -> None:
         with pytest.raises(LeaseLost):
             await writer.join(purchase("ann", "r1", 1, "apple"), lost)
         await writer.join(visitor(1))
-    assert await graph.user_ids("", 10) == ["user-001"]
+    assert await graph.user_ids("", 10) == ["user-0001"]
 
 
 async def test_a_lease_that_is_lost_between_two_tries_begins_no_second_one(graph: Counted) -> None:
@@ -129,7 +132,7 @@ async def test_who_no_longer_waits_does_not_hold_up_the_others(graph: Counted) -
         await writer.join(visitor(2))
         with pytest.raises(asyncio.CancelledError):
             await leaving
-    assert "user-002" in await graph.user_ids("", 10)
+    assert "user-0002" in await graph.user_ids("", 10)
 
 
 async def test_the_error_of_the_block_comes_out_as_it_is(graph: Counted) -> None:

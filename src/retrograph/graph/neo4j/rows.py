@@ -1,9 +1,11 @@
 """Rows of the Neo4j graph as values, and back."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from retrograph.facts import (
+    UNKNOWN_TIME,
     CategoryFact,
     Loaded,
     PathField,
@@ -34,6 +36,10 @@ from retrograph.graph.records import (
 from retrograph.graph.shared import path_of
 
 Row = Sequence[Any]
+Edge = TypeVar("Edge")
+
+# A named tuple's own constructor is Python, and the slowest part of reading an edge.
+_stored_purchase = partial(tuple.__new__, StoredPurchase)
 
 
 def path_field(value: Sequence[str] | None, rank: int | None, day: int | None) -> PathField | None:
@@ -112,8 +118,12 @@ def parent_of(change: CategoryChange) -> str | None:
 
 def stored_purchase(row: Row) -> StoredPurchase:
     """An edge as a join reads it: [product, receipts, millis, times, first, last, average, likelihood]."""
-    receipt_ids, timestamps = row[1] or [], row[2] or []
-    return StoredPurchase(receipt_ids, timestamps, row[3] or 0, is_sound(receipt_ids, timestamps, row[3:8]))
+    _, receipt_ids, timestamps, times, first, last, average, likely, *_ = row
+    # Nearly all edges hold one receipt, whose instant is both ends: that is seen without asking.
+    if times == 1 and timestamps == [first] and first == last and average == likely == 0.0 and len(receipt_ids) == 1:
+        return _stored_purchase((receipt_ids, timestamps, 1, first != UNKNOWN_TIME))
+    sound = is_sound(receipt_ids or (), timestamps or (), (times, first, last, average, likely))
+    return _stored_purchase((receipt_ids or [], timestamps or [], times or 0, sound))
 
 
 def stored_visit(row: Row) -> StoredVisit:
@@ -132,11 +142,19 @@ def stored_user(row: Row) -> StoredUser:
     return StoredUser(first_seen_at=row[1], retracted=frozenset(row[2] or ()), loaded=loaded(row[3], row[4]))
 
 
-def counts(edges: Iterable[Row]) -> dict[str, tuple[int, ...]]:
-    """`SHOPS_IN` edges by category; several of one pair are parallel ones."""
-    grouped: dict[str, tuple[int, ...]] = {}
-    for category_id, count in edges:
-        grouped[category_id] = (*grouped.get(category_id, ()), count or 0)
+def with_edges(row: Row) -> StoredUser:
+    """A user as a join reads it, with edges; several of one pair are parallel ones."""
+    user = stored_user(row)
+    user.purchases = _grouped((edge[0], stored_purchase(edge)) for edge in row[5])
+    user.visits = _grouped((edge[0], stored_visit(edge)) for edge in row[6])
+    user.counts = _grouped((category_id, count or 0) for category_id, count in row[7])
+    return user
+
+
+def _grouped(edges: Iterable[tuple[str, Edge]]) -> dict[str, tuple[Edge, ...]]:
+    grouped: dict[str, tuple[Edge, ...]] = {}
+    for key, edge in edges:
+        grouped[key] = (*grouped[key], edge) if key in grouped else (edge,)
     return grouped
 
 

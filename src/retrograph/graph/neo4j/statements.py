@@ -99,21 +99,17 @@ RETURN collect([{_USER},
     [(u)-[r:PURCHASED]->(p) | [{_PURCHASE}, p.category_id]],
     [(u)-[r:SHOPS_AT]->(p) | [p.name, r.receipt_ids, r.frequency]],
     [(u)-[r:SHOPS_IN]->(p) | [p.category_id, r.purchase_count]]])"""
-# A user's properties, and of the edges those to the named nodes: [user, products, retailers, categories].
+# The same of the edges to the named nodes alone: [user, [the products' own ids], [retailer, …], [category, …]].
 READ_TOUCHED_USERS: Final = f"""
-UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}}) RETURN collect([{_USER}])"""
-READ_TOUCHED_COUNTS: Final = """
-UNWIND $rows AS row MATCH (u:User {user_id: row[0]}) UNWIND row[3] AS key
-MATCH (p:Category {category_id: key}) MATCH (u)-[r:SHOPS_IN]->(p)
-RETURN collect([u.user_id, p.category_id, r.purchase_count])"""
-READ_TOUCHED_PURCHASES: Final = f"""
-UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}}) UNWIND row[1] AS key
-MATCH (p:Product {{product_id: key}}) MATCH (u)-[r:PURCHASED]->(p)
-RETURN collect([u.user_id, {_PURCHASE}])"""
-READ_TOUCHED_VISITS: Final = """
-UNWIND $rows AS row MATCH (u:User {user_id: row[0]}) UNWIND row[2] AS key
-MATCH (p:Retailer {name: key}) MATCH (u)-[r:SHOPS_AT]->(p)
-RETURN collect([u.user_id, p.name, r.receipt_ids, r.frequency])"""
+UNWIND $rows AS row MATCH (u:User {{user_id: row[0]}})
+WITH u,
+    COLLECT {{ UNWIND row[1] AS key MATCH (p:Product) WHERE id(p) = key
+        MATCH (u)-[r:PURCHASED]->(p) RETURN [{_PURCHASE}] }} AS purchases,
+    COLLECT {{ UNWIND row[2] AS key MATCH (p:Retailer {{name: key}})
+        MATCH (u)-[r:SHOPS_AT]->(p) RETURN [p.name, r.receipt_ids, r.frequency] }} AS visits,
+    COLLECT {{ UNWIND row[3] AS key MATCH (p:Category {{category_id: key}})
+        MATCH (u)-[r:SHOPS_IN]->(p) RETURN [p.category_id, r.purchase_count] }} AS counts
+RETURN collect([{_USER}, purchases, visits, counts])"""
 # The node's own id as well: by it the same transaction finds the product again without a search of the index. Neo4j
 # gives the id of a deleted node to no other as long as a transaction is open that might have seen it.
 READ_PRODUCT_CATEGORIES: Final = """

@@ -4,7 +4,6 @@ Neo4j reads what is committed at the moment of reading, so what a join relies on
 held, in a statement of its own.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -18,10 +17,8 @@ from retrograph.graph.model import (
     StoredBatch,
     StoredCategory,
     StoredProduct,
-    StoredPurchase,
     StoredShared,
     StoredUser,
-    StoredVisit,
     UserChanges,
     Wanted,
 )
@@ -125,13 +122,19 @@ class Neo4jTransaction(Neo4jIdentitySteps):
         unknown = [product_id for product_id in products if product_id not in categories]
         await self._read_products(unknown, categories)
         # Only the counts that these products can change: a user may have a hundred others.
+        nodes = self._product_nodes
         touched = [
-            [user.user_id, user.products, user.retailers, _counted(user.products, categories)]
+            [
+                user.user_id,
+                [nodes[key] for key in user.products if key in nodes],
+                user.retailers,
+                _counted(user.products, categories),
+            ]
             for user in users
             if not user.whole
         ]
-        if touched:
-            await self._read_touched(touched, stored)
+        for found in await self._rows(cypher.READ_TOUCHED_USERS, rows=touched) if touched else ():
+            stored[found[0]] = row.with_edges(found)
         return StoredBatch(users=stored, product_categories=categories)
 
     async def _read_products(self, keys: Sequence[str], categories: dict[str, str | None]) -> None:
@@ -143,30 +146,9 @@ class Neo4jTransaction(Neo4jIdentitySteps):
         self, user_ids: list[str], stored: dict[str, StoredUser], categories: dict[str, str | None]
     ) -> None:
         for found in await self._rows(cypher.READ_WHOLE_USERS, keys=user_ids):
-            user = row.stored_user(found)
-            purchases: dict[str, tuple[StoredPurchase, ...]] = {}
-            for edge in found[5]:
-                key = edge[0]
-                categories[key] = edge[8]
-                held = row.stored_purchase(edge)
-                purchases[key] = (*purchases[key], held) if key in purchases else (held,)
-            user.purchases, user.visits, user.counts = purchases, _visits(found[6]), row.counts(found[7])
+            categories.update([(edge[0], edge[8]) for edge in found[5]])
+            user = stored[found[0]] = row.with_edges(found)
             user.whole = True
-            stored[found[0]] = user
-
-    async def _read_touched(self, rows: list[list[Any]], stored: dict[str, StoredUser]) -> None:
-        for found in await self._rows(cypher.READ_TOUCHED_USERS, rows=rows):
-            stored[found[0]] = row.stored_user(found)
-        counts = _by_user(await self._rows(cypher.READ_TOUCHED_COUNTS, rows=rows))
-        purchases: defaultdict[str, dict[str, tuple[StoredPurchase, ...]]] = defaultdict(dict)
-        for found in await self._rows(cypher.READ_TOUCHED_PURCHASES, rows=rows):
-            held = purchases[found[0]]
-            held[found[1]] = (*held.get(found[1], ()), row.stored_purchase(found[1:]))
-        visits = _by_user(await self._rows(cypher.READ_TOUCHED_VISITS, rows=rows))
-        for user_id, *_ in rows:
-            user = stored[user_id]
-            user.purchases = purchases[user_id]
-            user.visits, user.counts = _visits(visits[user_id]), row.counts(counts[user_id])
 
     async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
         def grouped(edges: Callable[[UserChanges], list[Any]]) -> list[Any]:
@@ -220,23 +202,9 @@ def _terse(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: _Rows(value) if isinstance(value, list) else value for name, value in parameters.items()}
 
 
-def _by_user(edges: Sequence[Any]) -> defaultdict[str, list[Any]]:
-    grouped: defaultdict[str, list[Any]] = defaultdict(list)
-    for edge in edges:
-        grouped[edge[0]].append(edge[1:])
-    return grouped
-
-
 def _counted(products: Sequence[str], categories: Mapping[str, str | None]) -> list[str]:
     """The categories that these products count in."""
     return sorted({category_id for key in products if (category_id := categories.get(key)) is not None})
-
-
-def _visits(edges: Sequence[Any]) -> dict[str, tuple[StoredVisit, ...]]:
-    visits: dict[str, tuple[StoredVisit, ...]] = {}
-    for edge in edges:
-        visits[edge[0]] = (*visits.get(edge[0], ()), row.stored_visit(edge))
-    return visits
 
 
 def _unknown_ends(change: UserChanges) -> list[Any]:

@@ -5,7 +5,7 @@ read under the write lock stays true until that count changes or it writes share
 """
 
 import sqlite3
-from collections.abc import Set
+from collections.abc import Mapping
 from typing import Final
 
 from retrograph.graph.model import SharedKeys
@@ -42,18 +42,19 @@ class Nodes:
         self._retailers.difference_update(keys.retailers)
         self._categories.difference_update(keys.categories)
 
-    def categories_of(self, connection: sqlite3.Connection, product_ids: Set[str]) -> dict[str, str | None]:
-        """The stored category of each of these products that is there."""
+    def categories_of(self, connection: sqlite3.Connection, product_ids: set[str]) -> Mapping[str, str | None]:
+        """The stored categories of products, of these among them: those that are there. It is what is remembered, and
+        true until the transaction ends."""
         products = self._products
-        unknown = product_ids - products.keys()
+        unknown = product_ids.difference(products)
         if unknown:
             products.update(rows(connection, sql.READ_PRODUCT_CATEGORIES, row.text([*unknown])))
-        return {product_id: products[product_id] for product_id in product_ids & products.keys()}
+        return products
 
     def absent_products(self, connection: sqlite3.Connection, keys: list[str]) -> int:
         """How many of these are not there; a key that comes twice counts twice."""
         wanted = {*keys}
-        absent = wanted - self.categories_of(connection, wanted).keys() if wanted - self._products.keys() else ()
+        absent = wanted.difference(self.categories_of(connection, wanted))
         return sum(key in absent for key in keys) if absent else 0
 
     def absent_retailers(self, connection: sqlite3.Connection, keys: list[str]) -> int:

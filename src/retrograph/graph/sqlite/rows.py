@@ -1,6 +1,6 @@
 """Rows of the embedded graph as values, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -124,16 +124,19 @@ def retailer_columns(change: RetailerChange) -> tuple[Any, ...]:
 
 def purchase_columns(row: PurchaseRow) -> tuple[Any, ...]:
     """An edge's columns from its receipts to its likelihood."""
-    times = len(row.receipt_ids)
-    return (
-        text(row.receipt_ids),
-        text(row.timestamps),
-        times,
-        row.first,
-        row.last,
-        row.average_interval_days,
-        likelihood(times),
-    )
+    return _new_purchase("", row)[2:]
+
+
+def new_purchases(user_id: str, edges: Iterable[PurchaseRow]) -> list[tuple[Any, ...]]:
+    """The parameters of `CREATE_PURCHASE`."""
+    return [_new_purchase(user_id, edge) for edge in edges]
+
+
+def _new_purchase(user_id: str, edge: PurchaseRow) -> tuple[Any, ...]:
+    product_id, receipt_ids, timestamps, first, last, average = edge
+    times = len(receipt_ids)
+    ids, instants = _encode(receipt_ids).decode(), _encode(timestamps).decode()
+    return user_id, product_id, ids, instants, times, first, last, average, likelihood(times)
 
 
 def visit_columns(row: VisitRow) -> tuple[Any, ...]:

@@ -64,6 +64,20 @@ _PURCHASE_COLUMNS: Final = (
     "product_id, receipt_ids, timestamps, times, first, last, avg_interval_days, repurchase_likelihood"
 )
 READ_PURCHASES: Final = f"SELECT {_PURCHASE_COLUMNS} FROM graph_purchased WHERE user_id = ?"
+# All of one user's purchases as three texts, to be compared with texts of the facts: how many edges there are, how many
+# of them are sound, then the products by line, the lists of receipts and the lists of instants. A list that ends with
+# its only bracket is one list, so lists that are put together cannot be taken for others. Null is never sound.
+READ_PURCHASES_AS_TEXT: Final = """
+SELECT count(*), sum(CASE WHEN times = 1
+    THEN first = last AND timestamps = '[' || first || ']' AND instr(receipt_ids, ']') = length(receipt_ids)
+        AND avg_interval_days = 0 AND repurchase_likelihood = 0
+    ELSE instr(receipt_ids, ']') = length(receipt_ids) AND instr(timestamps, ']') = length(timestamps)
+        AND times = json_array_length(receipt_ids)
+        AND first = json_extract(timestamps, '$[0]') AND last = json_extract(timestamps, '$[#-1]')
+        AND avg_interval_days = (last - first) / (times - 1.0) / 86400000.0
+        AND repurchase_likelihood = (times - 1.0) / times
+    END), group_concat(product_id, char(10)), group_concat(receipt_ids), group_concat(timestamps)
+FROM graph_purchased WHERE user_id = ?"""
 READ_TOUCHED_PURCHASES: Final = (
     f"SELECT {_PURCHASE_COLUMNS} FROM graph_purchased "
     "WHERE user_id = ? AND product_id IN (SELECT value FROM json_each(?))"

@@ -28,6 +28,7 @@ from retrograph.graph.sqlite.connection import WriteTransaction, rows
 from retrograph.graph.sqlite.identity import SqliteIdentitySteps
 from retrograph.graph.sqlite.nodes import Nodes
 from retrograph.graph.sqlite.purchasers import note
+from retrograph.graph.sqlite.settled import is_settled
 
 
 class SqliteTransaction(SqliteIdentitySteps):
@@ -138,22 +139,26 @@ def _read_users(
         owned.update(held.purchases)
     categories = nodes.categories_of(connection, owned.union(products))
     # An edge whose product another writer took away still holds facts; it counts in no category.
-    for product_id in owned.difference(products):
-        categories.setdefault(product_id, None)
+    if gone := owned.difference(products).difference(categories):
+        categories = {**categories, **dict.fromkeys(gone)}
     return StoredBatch(users=stored, product_categories=categories)
 
 
 def _read_edges(connection: sqlite3.Connection, wanted: Wanted, held: StoredUser) -> None:
-    if wanted.whole:
-        purchases = connection.execute(sql.READ_PURCHASES, (wanted.user_id,))
-        visits = connection.execute(sql.READ_VISITS, (wanted.user_id,))
+    purchases: Iterable[Any] = ()
+    if not wanted.whole:
+        purchases = rows(connection, sql.READ_TOUCHED_PURCHASES, wanted.user_id, row.text(wanted.products))
+        visits = rows(connection, sql.READ_TOUCHED_VISITS, wanted.user_id, row.text(wanted.retailers))
     else:
-        purchases = connection.execute(sql.READ_TOUCHED_PURCHASES, (wanted.user_id, row.text(wanted.products)))
-        visits = connection.execute(sql.READ_TOUCHED_VISITS, (wanted.user_id, row.text(wanted.retailers)))
+        visits = rows(connection, sql.READ_VISITS, wanted.user_id)
+        if wanted.expected is not None and held.loaded is not None:
+            held.settled = is_settled(connection, wanted.user_id, wanted.expected)
+        if not held.settled:
+            purchases = rows(connection, sql.READ_PURCHASES, wanted.user_id)
     held.whole = wanted.whole
-    held.purchases = {found[0]: (row.stored_purchase(found),) for found in purchases.fetchall()}
-    held.visits = {found[0]: (row.stored_visit(found),) for found in visits.fetchall()}
-    counts = connection.execute(sql.READ_COUNTS, (wanted.user_id,)).fetchall()
+    held.purchases = {found[0]: (row.stored_purchase(found),) for found in purchases}
+    held.visits = {found[0]: (row.stored_visit(found),) for found in visits}
+    counts = rows(connection, sql.READ_COUNTS, wanted.user_id)
     held.counts = {category_id: (count or 0,) for category_id, count in counts}
 
 
@@ -193,9 +198,7 @@ class _Batch:
         self._rows[sql.DELETE_PURCHASE] += [(user, product) for product in change.purchases_removed]
         self._rows[sql.DELETE_VISIT] += [(user, retailer) for retailer in change.visits_removed]
         self._rows[sql.DELETE_COUNT] += [(user, category) for category in change.counts_removed]
-        self._rows[sql.CREATE_PURCHASE] += [
-            (user, new.product_id, *row.purchase_columns(new)) for new in change.purchases_created
-        ]
+        self._rows[sql.CREATE_PURCHASE] += row.new_purchases(user, change.purchases_created)
         self._rows[sql.UPDATE_PURCHASE] += [
             (*row.purchase_columns(new), user, new.product_id) for new in change.purchases_updated
         ]
