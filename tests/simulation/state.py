@@ -1,7 +1,7 @@
 """What a simulated graph holds once committed, and how a transaction's writes become part of it."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from retrograph.facts import CategoryFact, Loaded, ProductFact, RetailerFact
@@ -119,6 +119,18 @@ def stored_user(user: User, products: Sequence[str] | None, retailers: Sequence[
         counts=counts,
         whole=products is None,
     )
+
+
+def settled(user: StoredUser, expected: Mapping[str, Mapping[str, int]] | None) -> StoredUser:
+    """The same user without the purchases, where these are exactly what was expected, as a graph may answer."""
+    if expected is None or user.purchases.keys() != expected.keys():
+        return user
+    for product_id, edges in user.purchases.items():
+        told = sorted((at, receipt_id) for receipt_id, at in expected[product_id].items())
+        held = list(zip(edges[0].timestamps, edges[0].receipt_ids, strict=False))
+        if len(edges) > 1 or not edges[0].sound or held != told:
+            return user
+    return replace(user, purchases={}, settled=True)
 
 
 def stored_shared(state: State, keys: SharedKeys, created: Set[tuple[str, str]]) -> StoredShared:

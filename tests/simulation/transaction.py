@@ -36,7 +36,7 @@ from tests.simulation.changes import (
 from tests.simulation.identities import NoIdentitySteps
 from tests.simulation.process import DEADLOCK, Process
 from tests.simulation.server import WHOLE, GraphServer, ServerTransaction
-from tests.simulation.state import User, stored_shared, stored_user
+from tests.simulation.state import User, settled, stored_shared, stored_user
 
 T = TypeVar("T")
 
@@ -264,7 +264,7 @@ class SimulatedTransaction(NoIdentitySteps):
     ) -> None:
         for wanted in users:
             user = self._server.state.users.get(wanted.user_id, User())
-            stored[wanted.user_id] = stored_user(user, None, None)
+            stored[wanted.user_id] = settled(stored_user(user, None, None), wanted.expected)
             await self._categories([edge.product_id for edge in user.purchases], categories)
 
     def _read_touched(self, users: Sequence[Wanted], stored: dict[str, StoredUser]) -> None:
