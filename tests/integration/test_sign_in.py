@@ -103,7 +103,7 @@ def test_what_is_sent_to_the_provider_is_what_the_standard_asks_for(browser: htt
 def test_an_address_that_is_not_verified_opens_nothing(browser: httpx2.Client, keycloak: KeycloakServer) -> None:
     back = signed_in(browser, keycloak, "bob")
     assert back.status_code == 403
-    assert "not verified" in back.text
+    assert "has not verified your e-mail address" in back.text
     assert browser.get("/api/v1/jobs").status_code == 401
 
 

@@ -12,9 +12,6 @@ from retrograph.entry.secrets import TOKEN_PREFIX, hashed, new_secret
 from retrograph.entry.store import EntryStore, NewToken, Token
 from retrograph.errors import UsageError
 
-DEFAULT_LIFETIME: Final = "90d"
-"""Long enough for a quarter's work; a token that nobody renews is one that nobody uses."""
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIFETIME = re.compile(r"(\d{1,5})([mhd])")
 _UNITS: Final = {"m": 60_000, "h": 3_600_000, "d": MILLIS_PER_DAY}

@@ -14,7 +14,7 @@ from retrograph.errors import DependencyDown
 from retrograph.web.api import problems
 from retrograph.web.auth import refusals
 from retrograph.web.auth.entry import Entry
-from retrograph.web.auth.identifying import peer_of
+from retrograph.web.auth.identifying import bearer_of, peer_of
 from retrograph.web.auth.refused import Refused
 from retrograph.web.auth.site import SAFE_METHODS
 from retrograph.web.auth.viewer import BY_BROWSER, Viewer
@@ -89,7 +89,7 @@ class Guard:
     def _check_host(self, request: Request) -> None:
         # A program that shows a token may call the server by any name, as a scraper in a cluster does: no page can
         # make a browser send one.
-        if "authorization" in request.headers:
+        if bearer_of(request) is not None:
             return
         if not self._entry.site.answers_for(request.headers.get("host", "")):
             raise Refused(421, "MISDIRECTED", "this server does not answer for that host")

@@ -10,6 +10,8 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
+from retrograph.config.entry import wrong_address
+
 ALGORITHMS: Final = (
     "RS256",
     "RS384",
@@ -28,6 +30,10 @@ ALGORITHMS: Final = (
 
 class NotProven(Exception):
     """The token does not prove who somebody is. The text is for the log; it holds nothing of the token."""
+
+
+class NotVerified(NotProven):
+    """The provider says who it is, but does not vouch for the address."""
 
 
 class UnknownKey(NotProven):
@@ -90,8 +96,8 @@ def _signing(keys: Mapping[str, Any]) -> list[dict[str, Any]]:
 def verified_email(claims: Mapping[str, Any]) -> str:
     """The address that the provider has verified. Raises NotProven."""
     email = claims.get("email")
-    if not isinstance(email, str) or not email:
-        raise NotProven("the provider names no e-mail address")
+    if not isinstance(email, str) or wrong_address(email):
+        raise NotVerified("the identity provider names no e-mail address")
     if claims.get("email_verified") is not True:
-        raise NotProven("the provider has not verified the e-mail address")
+        raise NotVerified("the identity provider has not verified your e-mail address")
     return email

@@ -13,7 +13,7 @@ from retrograph.errors import DependencyDown
 from retrograph.web.auth import underway
 from retrograph.web.auth.cookies import cookie
 from retrograph.web.auth.entry import Entry
-from retrograph.web.auth.id_token import NotProven
+from retrograph.web.auth.id_token import NotProven, NotVerified
 from retrograph.web.auth.identifying import peer_of
 from retrograph.web.auth.oidc import Provider, Underway
 from retrograph.web.auth.site import local_path
@@ -23,6 +23,7 @@ from retrograph.web.console.rendering import page
 HOUR_MS: Final = 3_600_000
 LONGEST_PARAMETER: Final = 4_000
 STALE: Final = "This sign-in was used before, took too long, or began in another browser. Please begin again."
+UNPROVEN: Final = "The identity provider's answer does not prove who you are. Please begin again."
 
 router = APIRouter(include_in_schema=False)
 
@@ -94,7 +95,8 @@ async def _finished(request: Request, provider: Provider, begun: Underway, wante
     try:
         proven = await provider.finish(code, _asked(request, "iss"), begun)
     except NotProven as why:
-        return _refused(request, "oidc", str(why), f"The sign-in could not be proven: {why}.")
+        known = f"You cannot enter: {why}." if isinstance(why, NotVerified) else UNPROVEN
+        return _refused(request, "oidc", str(why), known)
     except DependencyDown as down:
         return _provider_down(request, down)
     response = await _signed_in(request, proven.email, "oidc", wanted, proven.id_token)

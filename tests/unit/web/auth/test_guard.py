@@ -153,6 +153,7 @@ async def test_a_server_with_a_name_answers_for_that_one_alone(named_door: Door)
         assert (await caller.get("/sign-in")).status_code == 200
         for host in ("10.0.0.7:8080", "localhost", "here.example.com:444", "here.example.com.evil.org"):
             assert (await caller.get("/sign-in", headers={"Host": host})).status_code == 421
+            assert (await caller.get(JOBS, headers={"Host": host, "Authorization": "Basic x"})).status_code == 421
         scrape = {"Host": "10.0.0.7:8080", **bearer(token)}
         assert (await caller.get(JOBS, headers=scrape)).status_code == 200
 
