@@ -70,6 +70,8 @@ def badge(job: Job) -> Badge:
 
 def reason(job: Job, now: int, resumes_at: int | None = None) -> Reason | None:
     """The line under the state at that instant; `resumes_at` is when a watchdog takes the job up again."""
+    if job.archived_at is not None:
+        return Reason(text="archived")
     if job.needs_attention:
         return Reason(text=f"{_why(job)} · {job.idle_tries} tries")
     if job.state in HELD:

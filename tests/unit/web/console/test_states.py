@@ -33,6 +33,8 @@ def test_what_is_not_resumed_by_itself_promises_nothing() -> None:
     said = reason(job_of(JobState.PAUSED, reason="max-runtime"), NOW, resumes_at=None)
     assert said is not None and (said.text, said.at) == ("runtime cap", None)
     assert reason(job_of(JobState.STOPPED), NOW) is None
+    gone = reason(job_of(JobState.PAUSED, reason="max-runtime", archived_at=NOW), NOW)
+    assert gone is not None and gone.text == "archived"
 
 
 def test_a_run_that_is_held_up_says_by_what() -> None:

@@ -12,7 +12,7 @@ from retrograph.errors import RetrographError, UsageError
 from retrograph.jobs.job import Job
 from retrograph.jobs.queries import Selection
 from retrograph.web.console.formatting import plural
-from retrograph.web.console.offers import Question, Verb, question, verb_of
+from retrograph.web.console.offers import Question, Verb, question, verb_of, why_not
 from retrograph.web.console.rendering import fragment_wanted, page
 from retrograph.web.context import Context, WebContext
 from retrograph.web.viewing import who
@@ -58,12 +58,15 @@ async def ask(request: Request, context: Context, verb: str) -> Response:
 
 @router.post("/{verb}")
 async def act(request: Request, context: Context, verb: str) -> Response:
-    """Does it to each job. Where a part was refused, the question comes back and says so."""
+    """Does it to each job that allows it. Where one was refused all the same, the question comes back and says so."""
     body = (await request.body()).decode("utf-8", "replace")
     wish = _wish(verb, parse_qs(body, max_num_fields=MOST_JOBS + MOST_ITEMS + 10))
     done: list[Job] = []
     refused: list[str] = []
-    for job in await _jobs(context, wish):
+    possible = [job for job in await _jobs(context, wish) if not why_not(wish.verb, job)]
+    if not possible:
+        return await _asked(request, context, wish, status=409)
+    for job in possible:
         try:
             done.append(await _do(context, wish, job, who(request)))
         except RetrographError as error:

@@ -34,10 +34,10 @@ async function send(form, submitter) {
     const response = await fetch(form.action, { method: "POST", headers: { "X-Fragment": "dialog", Accept: "text/html" }, body, redirect: "manual" });
     if (response.type === "opaqueredirect" || response.status === 401) return location.reload();
     const text = await response.text();
+    document.dispatchEvent(new CustomEvent("live:look"));
     if (response.headers.get("X-Outcome") !== "done") return show(text);
     dialog().close();
     toast(text);
-    document.dispatchEvent(new CustomEvent("live:look"));
     document.dispatchEvent(new CustomEvent("action:done"));
   } catch {
     toast("The server did not answer. Look at the job before you try again: it may have been done.", "bad", 0);

@@ -50,7 +50,12 @@ export function startMenus() {
       document.getElementById(button.getAttribute("popovertarget"))?.showPopover();
     }
   });
-  const hideAll = () => document.querySelectorAll(".menu:popover-open").forEach((menu) => menu.hidePopover());
-  addEventListener("resize", hideAll);
-  document.addEventListener("scroll", (event) => event.target === document && hideAll(), true);
+  const follow = () => {
+    for (const menu of document.querySelectorAll(".menu:popover-open")) {
+      const button = buttonOf(menu);
+      if (button) place(menu, button);
+    }
+  };
+  addEventListener("resize", follow);
+  document.addEventListener("scroll", follow, { capture: true, passive: true });
 }
