@@ -5,6 +5,7 @@ from typing import Any
 
 from retrograph.cli.rendering import plural
 from retrograph.clock import iso
+from retrograph.jobs.cursors import cursor_words
 from retrograph.jobs.job import Job, Run
 from retrograph.jobs.progress import duration
 from retrograph.jobs.state import JobState
@@ -27,7 +28,7 @@ def job_pairs(job: Job) -> dict[str, Any]:
         else None,
         "rate": f"{job.rate:.1f}/s" if job.rate else None,
         "elapsed": duration(job.elapsed_ms / 1000),
-        "cursor": job.cursor,
+        "cursor": cursor_words(job) or job.cursor,
         "up to": job.spec.bound,
         "window": None if job.spec.bound else f"{plural(job.spec.lookback_days, 'day')} up to {iso(job.spec.as_of)}",
         "ids from": ", ".join(f"{name} {value}" for name, value in job.spec.source.items() if value is not None),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from retrograph.jobs.cursors import cursor_words
 from retrograph.jobs.job import Job, Mode
 from retrograph.jobs.resuming import retry_of
 from retrograph.jobs.sentence import where
@@ -62,7 +63,7 @@ def _cursor(job: Job) -> str:
     if job.cursor is None:
         return f"The cursor stands at the beginning, before the first of {_total(job)}."
     end = ", at the end" if job.complete else ""
-    return f"The cursor is {job.cursor}{end}: {where(job)} are scanned."
+    return f"The cursor is {cursor_words(job) or job.cursor}{end}: {where(job)} are scanned."
 
 
 def _total(job: Job) -> str:

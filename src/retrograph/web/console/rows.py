@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from retrograph.jobs.cursors import cursor_words
 from retrograph.jobs.job import Job
 from retrograph.jobs.queries import Glance
 from retrograph.jobs.state import HELD, JobState
@@ -27,6 +28,7 @@ class Row:
     reason: Reason | None
     bar: Bar
     scanned: str
+    cursor: str | None
     pace: str
     points: str
     resting: bool
@@ -50,6 +52,7 @@ def row(job: Job, glance: Glance, now: int, patience: Patience) -> Row:
         reason=reason(job, now, resumes_at(job, patience)),
         bar=bar(job),
         scanned=scanned(job),
+        cursor=cursor_words(job),
         pace=pace(job),
         points=sparkline(glance.samples, now),
         resting=job.state not in HELD,

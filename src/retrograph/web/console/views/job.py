@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from retrograph.clock import to_millis
+from retrograph.jobs.cursors import cursor_words
 from retrograph.jobs.job import Failure, Job, LogEvent
 from retrograph.jobs.queries import FailureQuery
 from retrograph.jobs.sentence import sentence_of
@@ -135,6 +136,7 @@ def _page(context: WebContext, request: Request, job: Job, tab: str, **values: A
         reason=reason(job, now, resumes_at(job, Patience())),
         bar=bar(job),
         scanned=scanned(job),
+        cursor=cursor_words(job),
         holder=job_page.holder(job, now),
         tabs=job_page.tabs(job),
         actions=job_page.actions(job),
