@@ -72,6 +72,8 @@ def show(key: Key, as_json: AsJson = False) -> None:
 
 async def _show(settings: "Settings", key: str, as_json: bool) -> None:
     from retrograph.cli.job_rendering import job_pairs, run_row
+    from retrograph.clock import SystemClock, to_millis
+    from retrograph.jobs.sentence import sentence_of
     from retrograph.service import job_as_json
     from retrograph.wiring.service import open_service
 
@@ -81,7 +83,7 @@ async def _show(settings: "Settings", key: str, as_json: bool) -> None:
     if as_json:
         print_json(job_as_json(job))
         return
-    print_pairs(job_pairs(job))
+    print_pairs({"now": str(sentence_of(job, to_millis(SystemClock().now()))), **job_pairs(job)})
     if runs:
         columns = ("run", "started (UTC)", "took", "ended as", "processed", "failed", "in")
         print_table(columns, map(run_row, runs), right=("run", "took", "processed", "failed"))

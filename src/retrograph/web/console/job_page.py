@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from retrograph.clock import from_millis
 from retrograph.jobs.definitions import DEFINITIONS, Definition
 from retrograph.jobs.job import Job, Run
 from retrograph.jobs.queries import FailureSummary
 from retrograph.jobs.state import HELD, JobState
 from retrograph.jobs.wording import noun
-from retrograph.web.console.formatting import duration, number, plural, rate, utc
+from retrograph.web.console.formatting import day, duration, number, plural, rate
 from retrograph.web.console.offers import offers, why_not
 
 TABS: Final = ("Overview", "Failures", "Spec", "Runs", "Log")
@@ -103,7 +104,7 @@ def discovery(job: Job) -> Sequence[Fact]:
     if job.spec.bound is not None:
         facts.append(Fact(name="Up to", text=job.spec.bound, code=True))
     else:
-        facts.append(Fact(name="Window", text=f"{plural(job.spec.lookback_days, 'day')} before", at=job.spec.as_of))
+        facts.append(Fact(name="Window", text=f"{plural(job.spec.lookback_days, 'day')} before {window(job)}"))
     identifiers = job.spec.source.get("identifiers")
     if isinstance(identifiers, Mapping) and identifiers:
         facts.append(Fact(name="Identifiers", text=", ".join(map(str, identifiers))))
@@ -224,5 +225,6 @@ def _text(value: object) -> str:
 
 
 def window(job: Job) -> str:
-    """The end of the window, to the millisecond that matters."""
-    return utc(job.spec.as_of)
+    """The end of the window: it means an instant of UTC, wherever it is read."""
+    instant = from_millis(job.spec.as_of)
+    return f"{day(instant)}, {instant:%H:%M} UTC"

@@ -223,10 +223,15 @@ def values_like(job: Job) -> dict[str, str]:
     values: dict[str, Any] = {name: f"{value:.12g}" for name, value in differing.items()}
     values |= {"key": job.key.removesuffix(DRY_RUN_SUFFIX) if job.spec.dry_run else job.key, "like": job.job_id}
     if job.spec.dry_run and KINDS[job.kind].takes_users:
-        values |= {"as_of": iso(job.spec.as_of), "lookback_days": str(job.spec.lookback_days)}
+        values |= {"as_of": _instant(job.spec.as_of), "lookback_days": str(job.spec.lookback_days)}
     if job.state is JobState.CANCELED:
         values["reset_cursor"] = "on"
     return values
+
+
+def _instant(millis: int) -> str:
+    """An instant as somebody would type it: `2018-06-01` for a midnight, and no fraction where there is none."""
+    return iso(millis).replace("T00:00:00.000Z", "").replace(".000Z", "Z")
 
 
 def _is_asked(name: str, value: object, kind: str) -> bool:

@@ -25,12 +25,15 @@ router = APIRouter(prefix="/jobs")
 
 FAILURES_PER_PAGE: Final = 100
 EVENTS_SHOWN: Final = 500
+CLAMPED_SHOWN_MS: Final = 900_000
+"""What a start clamped stands on the overview for so long; afterwards under Spec."""
 
 
 @router.get("/{key}")
 async def overview(context: Context, request: Request, key: str) -> HTMLResponse:
     """What it does now, and how it goes."""
     job = await context.service.show(key)
+    now = to_millis(context.clock.now())
     summary = await context.service.failure_summary(job.job_id)
     runs = await context.service.runs(job.job_id)
     return _page(
@@ -42,6 +45,7 @@ async def overview(context: Context, request: Request, key: str) -> HTMLResponse
         processing=job_page.processing(job, runs[0] if runs else None),
         chart=chart(await context.service.samples(job.job_id)),
         groups=job_page.groups(job, summary),
+        clamped=_clamped(await _log(context, job)) if runs and now - runs[0].started_at < CLAMPED_SHOWN_MS else None,
     )
 
 
