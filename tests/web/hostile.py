@@ -50,7 +50,7 @@ def _ids() -> Iterator[Hostile]:
     for name, id_ in good.items():
         yield Hostile(f"an id that is {name}", 202, start(user_ids=[id_]))
     bad: dict[str, tuple[Any, str]] = {
-        "with a NUL": ("an\x00n", "control character"),
+        "with a NUL": ("an\x00n", "NUL"),
         "with a line break": ("an\nn", "control character"),
         "of 257 characters": ("a" * 257, "at most 256"),
         "that is a number": (1, "list of text"),
@@ -138,7 +138,7 @@ def _questions() -> Iterator[Hostile]:
         return Hostile(name or f"?{query[:40]}", status, path=f"{JOBS}?{query}", method="GET", field=field)
 
     yield ask("limit=all", 400, "limit")
-    yield ask("limit=" + "9" * 400, 400, "limit", "a limit of 400 digits")
+    yield ask("limit=" + "9" * 400, 200, name="a limit of 400 digits, which is clamped")
     yield ask("sort=secret", 400, "sort")
     yield ask("sort=key;DROP TABLE jobs", 400, "sort")
     yield ask("state=flying", 400, "state")
@@ -186,7 +186,7 @@ def _strangers() -> Iterator[Hostile]:
     yield nobody("a header of a proxy that is not trusted", X_Forwarded_Email="ann@example.com")
     yield nobody("an address that is claimed", X_Forwarded_For="127.0.0.1", X_Forwarded_User="ann@example.com")
     yield nobody("a cookie that was made up", Cookie="session=ann@example.com; __Host-session=1")
-    yield nobody("another site's address", 400, Host="evil.example")
+    yield nobody("another site's address", 421, Host="evil.example")
 
 
 HOSTILE: Final = tuple(

@@ -52,7 +52,11 @@ def test_each_has_its_answer(server: ServerProcess, token: str, hostile: Hostile
 
 RAW = {
     "a body of two lengths": (b"Content-Length: 4\r\nContent-Length: 30\r\n", b"GET /smuggled HTTP/1.1\r\n\r\n", {400}),
-    "a length and pieces": (b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\nGET /smug", {400}),
+    "a length and pieces": (
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        {400},
+    ),
     "pieces that are misspelled": (b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\nGET /smug", {400, 501}),
     "a length below zero": (b"Content-Length: -1\r\n", b"", {400}),
     "a length that is no number": (b"Content-Length: 0x10\r\n", b"", {400}),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retrograph.errors import TooLarge
@@ -12,7 +13,7 @@ MOST_BYTES: Final = 50_000_000
 
 
 class BodyLimit:
-    """Answers 413 to what is larger, and reads no further."""
+    """Answers 413 to what is larger, and 400 to what has two lengths, and reads no further."""
 
     def __init__(self, app: ASGIApp, most: int = MOST_BYTES) -> None:
         self._app = app
@@ -22,7 +23,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _said(scope) > self._most:
+        headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # A proxy in front may have believed the other one: what follows could be somebody else's request.
+            await _ambiguous()(scope, receive, send)
+            return
+        if _said(headers) > self._most:
             await self._refused(scope, receive, send)
             return
         came, answered = 0, False
@@ -58,6 +64,12 @@ class BodyLimit:
         await answer(scope, receive, send)
 
 
-def _said(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "")
+def _ambiguous() -> Response:
+    return problems.problem(
+        400, "the body has a length and comes in pieces: send one of both", headers={"Connection": "close"}
+    )
+
+
+def _said(headers: Headers) -> int:
+    length = headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
