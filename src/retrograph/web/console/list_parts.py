@@ -57,6 +57,9 @@ class Column:
         return next((part.direction for part in self.parts if part.direction), None)
 
 
+_FIRST_KIND: Final = "purchases"
+"""Whose form is shown where none was chosen."""
+
 Choice = tuple[str, str, bool, int]
 """Name, address, whether it is chosen, and how many jobs it stands for."""
 
@@ -64,7 +67,7 @@ Choice = tuple[str, str, bool, int]
 def cards(tally: JobTally, view: ListView, defaults: Parameters, here: int) -> Sequence[Card]:
     """`here` is how many runs this process has."""
     active = max(here, tally.held)
-    start = f"/start/{view.own_kind}" if view.own_kind else "/start"
+    field = f"{view.base}#{view.own_kind}-" if view.own_kind else f"/start/{_FIRST_KIND}#{_FIRST_KIND}-"
     cap = duration(defaults.max_runtime_ms / 1000)
     attention = tally.needs_attention
     return (
@@ -91,7 +94,7 @@ def cards(tally: JobTally, view: ListView, defaults: Parameters, here: int) -> S
             note="items between checkpoints",
             tip="How many items a run takes at a time unless its form says otherwise. A checkpoint comes after each,"
             " or after five seconds.",
-            address=f"{start}#batch_size",
+            address=f"{field}batch_size",
         ),
         Card(
             name="UI Runtime Cap",
@@ -100,7 +103,7 @@ def cards(tally: JobTally, view: ListView, defaults: Parameters, here: int) -> S
             note=f"{cap}, then it resumes by itself",
             tip=f"A run started here pauses after {cap} unless its form says otherwise; a server resumes it"
             " five minutes later.",
-            address=f"{start}#max_runtime_ms",
+            address=f"{field}max_runtime_ms",
         ),
     )
 

@@ -38,7 +38,7 @@ def test_the_cards_of_one_kind_lead_to_that_kind() -> None:
     view = ListView(base="/identity", own_kind="identity")
     found = cards(TALLY, view, Parameters(), here=0)
     assert [card.address.partition("?")[0] for card in found[:2]] == ["/identity", "/identity"]
-    assert found[2].address == "/start/identity#batch_size"
+    assert found[2].address == "/identity#identity-batch_size"
 
 
 def test_one_chip_is_current_and_a_chip_keeps_the_search() -> None:

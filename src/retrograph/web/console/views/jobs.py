@@ -18,6 +18,7 @@ from retrograph.web.console.list_query import ListView, read
 from retrograph.web.console.progress import SPARK_WINDOW_MS
 from retrograph.web.console.rendering import page
 from retrograph.web.console.rows import Row, row
+from retrograph.web.console.views import start
 from retrograph.web.context import Context, WebContext
 
 router = APIRouter()
@@ -74,6 +75,7 @@ async def _list(request: Request, context: WebContext) -> Response:
         kept=_kept(view),
         cards=await _cards(context, view),
         **await _chips(context, view),
+        **(await start.model(context, kind) if kind else {}),
     )
 
 
