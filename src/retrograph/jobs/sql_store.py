@@ -116,7 +116,7 @@ class SqlJobStore:
         return await self._database.read(partial(reading.named, key=key))
 
     async def page(self, query: JobQuery) -> JobPage:
-        return await self._database.read(partial(listing.page, query=query))
+        return await self._database.read(partial(listing.page, self._database, query=query))
 
     async def tally(self, kind: str | None = None) -> JobTally:
         return await self._database.read(partial(listing.tally, kind=kind))

@@ -3,6 +3,9 @@
 Instants are milliseconds since the epoch. Mappings are JSON text, because both databases keep text alike.
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -82,6 +85,38 @@ Index(
     sqlite_where=jobs.c.holder.is_not(None),
     postgresql_where=jobs.c.holder.is_not(None),
 )
+
+PLACES: Final[Mapping[str, str]] = {
+    "created_at": "created_at",
+    "updated_at": "updated_at",
+    "key": "key",
+    "kind": "kind",
+    "state": "state",
+    "processed": "processed",
+    "failed": "failed",
+    "skipped": "skipped",
+    "created_by": "created_by",
+    "rate": "coalesce(rate, -1.0)",
+    "percent": "coalesce((processed + failed + skipped) * 10000 / nullif(total, 0), -1)",
+    "message": "coalesce(substr(message, 1, 100), '')",
+}
+"""What jobs can be sorted by. Nothing may be NULL, because a page begins after a value; and no long text, because an
+index takes none. The words must be those of the indexes."""
+
+_LISTED = text("archived_at IS NULL")
+_TROUBLED = text("archived_at IS NULL AND needs_attention")
+for _name, _place in PLACES.items():
+    Index(
+        f"jobs_listed_by_{_name}",
+        jobs.c[_name] if _place == _name else text(_place),
+        jobs.c.job_id,
+        sqlite_where=_LISTED,
+        postgresql_where=_LISTED,
+    )
+Index("jobs_troubled", jobs.c.job_id, sqlite_where=_TROUBLED, postgresql_where=_TROUBLED)
+# These hold all that is asked of them, so that the long rows are not read.
+Index("jobs_searched", jobs.c.key, jobs.c.created_by, jobs.c.job_id, jobs.c.archived_at)
+Index("jobs_tallied", jobs.c.state, jobs.c.kind, jobs.c.needs_attention, jobs.c.graph_id, jobs.c.archived_at)
 
 lanes = Table("job_lanes", metadata, Column("lane", Text, primary_key=True))
 """One row for each kind that runs one job at a time: its lock makes claims of that kind take turns."""

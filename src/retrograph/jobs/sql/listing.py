@@ -3,66 +3,161 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Float, Select, cast, func, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Float,
+    RowMapping,
+    Select,
+    Text,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 
 from retrograph.errors import UsageError
 from retrograph.jobs.job import NO_GRAPH
 from retrograph.jobs.queries import JobPage, JobQuery, JobTally
 from retrograph.jobs.sql.rows import JOB_COLUMNS, job_of, to_json
 from retrograph.jobs.state import JobState
-from retrograph.store.tables import jobs
-
-_SCANNED: Final = jobs.c.processed + jobs.c.failed + jobs.c.skipped
-SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
-    "created_at": jobs.c.created_at,
-    "updated_at": jobs.c.updated_at,
-    "key": jobs.c.key,
-    "kind": jobs.c.kind,
-    "state": jobs.c.state,
-    "processed": jobs.c.processed,
-    "failed": jobs.c.failed,
-    "skipped": jobs.c.skipped,
-    "created_by": jobs.c.created_by,
-    "rate": func.coalesce(jobs.c.rate, -1.0),
-    "percent": func.coalesce(cast(_SCANNED, Float) / func.nullif(jobs.c.total, 0), -1.0),
-    "message": func.coalesce(jobs.c.message, ""),
-}
-"""What a list can be sorted by. Nothing may be NULL here: a page begins after a value."""
+from retrograph.store.engine import Database
+from retrograph.store.tables import PLACES, jobs
 
 _OF_TEXT: Final = frozenset({"key", "kind", "state", "created_by", "message"})
+SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
+    name: literal_column(place, Text() if name in _OF_TEXT else Float() if name == "rate" else BigInteger())
+    for name, place in PLACES.items()
+}
+"""What a list can be sorted by, in the very words of the indexes."""
+
 MOST_PER_PAGE: Final = 1_000
+LOOKED_THROUGH: Final = 1_000
 _LONGEST_SEARCH: Final = 200
 _GREATEST: Final = 2**63 - 1
 
 
-def page(connection: Connection, query: JobQuery) -> JobPage:
-    """See `JobStore.page`."""
-    limit = min(max(1, query.limit), MOST_PER_PAGE)
-    name, descending = query.sort.removeprefix("-"), query.sort.startswith("-")
+def page(database: Database, connection: Connection, query: JobQuery) -> JobPage:
+    """See `JobStore.page`.
+
+    Where there are filters, the first thousand jobs in the wanted order are looked through: what many jobs fit is
+    found there. What few fit is looked up by the filters instead, and sorted.
+    """
+    name = query.sort.removeprefix("-")
     if name not in SORTS:
         known = ", ".join(SORTS)
         raise UsageError(f"jobs cannot be sorted by {name[:50]!r}; by {known} they can, '-' reverses", field="sort")
-    place = SORTS[name]
-    wanted = _filtered(select(*JOB_COLUMNS, place.label("place")), query)
-    if query.after is not None:
-        last, here = _opened(query.after, query.sort), tuple_(place, jobs.c.job_id)
-        wanted = wanted.where(here < last if descending else here > last)
-    order = (place.desc(), jobs.c.job_id.desc()) if descending else (place, jobs.c.job_id)
-    rows = (connection.execute(wanted.order_by(*order).limit(limit + 1))).mappings().all()
+    limit = min(max(1, query.limit), MOST_PER_PAGE)
+    order = _Order(SORTS[name], query)
+    conditions = _conditions(database, query)
+    rows: Sequence[RowMapping] | None = None
+    if not conditions or query.archived or order.filtered:
+        rows = _read(connection, order.first(order.begun(select(jobs.c.job_id).where(*conditions)), limit + 1), order)
+    else:
+        rows = _looked_through(connection, order, conditions, limit + 1)
+    if rows is None:
+        rows = _looked_up(database, connection, order, query, limit + 1)
     shown = rows[:limit]
-    further = len(rows) > limit
+    last = shown[-1] if len(rows) > limit else None
     return JobPage(
         jobs=[job_of(row) for row in shown],
-        next=_sealed(query.sort, shown[-1]["place"], shown[-1]["job_id"]) if further else None,
+        next=None if last is None else _sealed(query.sort, last["place"], last["job_id"]),
     )
+
+
+class _Order:
+    """The order of a list, and where its page begins."""
+
+    def __init__(self, place: ColumnElement[Any], query: JobQuery) -> None:
+        self.place = place
+        self._query = query
+        self._descending = query.sort.startswith("-")
+        self._after = None if query.after is None else _opened(query.after, query.sort)
+
+    @property
+    def filtered(self) -> bool:
+        """Whether it is the sorted column that is filtered: then one index does both."""
+        query, name = self._query, self._query.sort.removeprefix("-")
+        ranged = query.created_after is not None or query.created_before is not None
+        return (name == "state" and bool(query.states)) or (
+            (name == "kind" and query.kind is not None) or (name == "created_at" and ranged)
+        )
+
+    def begun(self, wanted: Select[Any]) -> Select[Any]:
+        """Only what lies after the page before, and not in the archive, or only there."""
+        archived = jobs.c.archived_at
+        wanted = wanted.where(archived.is_not(None) if self._query.archived else archived.is_(None))
+        if self._after is None:
+            return wanted
+        here = tuple_(self.place, jobs.c.job_id)
+        return wanted.where(here < self._after if self._descending else here > self._after)
+
+    def first(self, wanted: Select[Any], count: int) -> Select[Any]:
+        """So many of them."""
+        return wanted.order_by(*self.by(self.place)).limit(count)
+
+    def by(self, place: ColumnElement[Any]) -> tuple[ColumnElement[Any], ...]:
+        """The order, of a column that stands for the place."""
+        if self._descending:
+            return place.desc(), jobs.c.job_id.desc()
+        return place, jobs.c.job_id
+
+
+def _read(connection: Connection, ids: Select[Any], order: _Order) -> Sequence[RowMapping]:
+    """The rows of these jobs, in order: sorting handles ids alone, because rows are long."""
+    found = ids.subquery("found")
+    rows = select(*JOB_COLUMNS, order.place.label("place")).join(found, found.c.job_id == jobs.c.job_id)
+    return connection.execute(rows.order_by(*order.by(order.place))).mappings().all()
+
+
+def _looked_through(
+    connection: Connection, order: _Order, conditions: Sequence[ColumnElement[bool]], count: int
+) -> Sequence[RowMapping] | None:
+    """The page, if the first jobs in order hold it; `None` where that is not known."""
+    first = order.first(order.begun(select(jobs.c.job_id)), LOOKED_THROUGH).cte("first").prefix_with("MATERIALIZED")
+    ids = select(jobs.c.job_id).join(first, first.c.job_id == jobs.c.job_id).where(*conditions)
+    rows = _read(connection, order.first(ids, count), order)
+    if len(rows) == count:
+        return rows
+    seen = connection.scalar(select(func.count()).select_from(first)) or 0
+    return rows if seen < LOOKED_THROUGH else None
+
+
+def _looked_up(
+    database: Database, connection: Connection, order: _Order, query: JobQuery, count: int
+) -> Sequence[RowMapping]:
+    """The page out of all that fit, found without the order's index."""
+    conditions = _conditions(database, replace(query, search=None))
+    wanted = select(jobs.c.job_id)
+    if query.search:
+        found = _searched(database, query.search).cte("searched").prefix_with("MATERIALIZED")
+        wanted = wanted.join(found, found.c.job_id == jobs.c.job_id)
+    fitting = wanted.where(*conditions, jobs.c.archived_at.is_(None)).cte("fitting").prefix_with("MATERIALIZED")
+    ids = select(jobs.c.job_id).join(fitting, fitting.c.job_id == jobs.c.job_id)
+    return _read(connection, order.first(order.begun(ids), count), order)
+
+
+def _searched(database: Database, search: str) -> CompoundSelect[Any]:
+    """The ids of what a search finds, from indexes that hold no more than what is searched."""
+    listed = jobs.c.archived_at.is_(None)
+    named = select(jobs.c.job_id).where(listed, or_(*_matches(database, search, jobs.c.key, jobs.c.created_by)))
+    saying = select(jobs.c.job_id).where(
+        listed, SORTS["message"] > literal_column("''"), *_matches(database, search, jobs.c.message)
+    )
+    return union(named, saying, select(jobs.c.job_id).where(listed, jobs.c.job_id == _clean(search)))
 
 
 def tally(connection: Connection, kind: str | None) -> JobTally:
     """See `JobStore.tally`."""
-    groups = (jobs.c.state, jobs.c.kind, jobs.c.needs_attention, jobs.c.graph_id == NO_GRAPH)
+    groups = (jobs.c.state, jobs.c.kind, jobs.c.needs_attention, jobs.c.graph_id)  # as in their index
     wanted = select(*groups, func.count()).where(jobs.c.archived_at.is_(None)).group_by(*groups)
     holders = select(jobs.c.holder).where(jobs.c.holder.is_not(None))
     if kind is not None:
@@ -70,11 +165,11 @@ def tally(connection: Connection, kind: str | None) -> JobTally:
     states: Counter[JobState] = Counter()
     kinds: Counter[str] = Counter()
     attention = dry_runs = 0
-    for state, of_kind, needs_attention, dry_run, count in connection.execute(wanted):
+    for state, of_kind, needs_attention, graph_id, count in connection.execute(wanted):
         states[JobState(state)] += count
         kinds[of_kind] += count
         attention += count if needs_attention else 0
-        dry_runs += count if dry_run else 0
+        dry_runs += count if graph_id == NO_GRAPH else 0
     held = Counter(process_of(holder) for holder in connection.scalars(holders))
     return JobTally(
         total=states.total(),
@@ -91,29 +186,39 @@ def process_of(holder: str) -> str:
     return holder.rpartition(":")[0] or holder
 
 
-def _filtered(wanted: Select[Any], query: JobQuery) -> Select[Any]:
-    wanted = wanted.where(jobs.c.archived_at.is_not(None) if query.archived else jobs.c.archived_at.is_(None))
+def _conditions(database: Database, query: JobQuery) -> list[ColumnElement[bool]]:
+    """What a query asks for besides the archive."""
+    found: list[ColumnElement[bool]] = []
     if query.search:
-        wanted = wanted.where(_found(query.search))
+        columns = (jobs.c.key, jobs.c.created_by, jobs.c.message)
+        found.append(or_(jobs.c.job_id == _clean(query.search), *_matches(database, query.search, *columns)))
     if query.states:
-        wanted = wanted.where(jobs.c.state.in_(sorted(query.states)))
+        found.append(jobs.c.state.in_(sorted(query.states)))
     if query.kind is not None:
-        wanted = wanted.where(jobs.c.kind == query.kind)
+        found.append(jobs.c.kind == query.kind.replace("\0", ""))
     if query.created_after is not None:
-        wanted = wanted.where(jobs.c.created_at >= query.created_after)
+        found.append(jobs.c.created_at >= query.created_after)
     if query.created_before is not None:
-        wanted = wanted.where(jobs.c.created_at < query.created_before)
+        found.append(jobs.c.created_at < query.created_before)
     if query.needs_attention is not None:
-        wanted = wanted.where(jobs.c.needs_attention.is_(query.needs_attention))
+        found.append(jobs.c.needs_attention if query.needs_attention else ~jobs.c.needs_attention)
     if query.dry_run is not None:
-        wanted = wanted.where((jobs.c.graph_id == NO_GRAPH) if query.dry_run else (jobs.c.graph_id != NO_GRAPH))
-    return wanted
+        found.append((jobs.c.graph_id == NO_GRAPH) if query.dry_run else (jobs.c.graph_id != NO_GRAPH))
+    return found
 
 
-def _found(search: str) -> ColumnElement[bool]:
-    text = search.strip().lower().replace("\0", "")[:_LONGEST_SEARCH]
-    columns = (jobs.c.key, jobs.c.created_by, func.coalesce(jobs.c.message, ""))
-    return or_(jobs.c.job_id == text, *(func.lower(column).contains(text, autoescape=True) for column in columns))
+def _matches(database: Database, search: str, *columns: ColumnElement[Any]) -> Iterator[ColumnElement[bool]]:
+    """SQLite's LIKE takes upper and lower case for the same, and is faster than to lower both sides."""
+    text = _clean(search)
+    for mark in "/%_":
+        text = text.replace(mark, f"/{mark}")
+    for column in columns:
+        wanted = f"%{text}%"
+        yield column.like(wanted, escape="/") if database.embedded else column.ilike(wanted, escape="/")
+
+
+def _clean(search: str) -> str:
+    return search.strip().lower().replace("\0", "")[:_LONGEST_SEARCH]
 
 
 def _sealed(sort: str, value: object, job_id: str) -> str:
