@@ -23,7 +23,7 @@ class Saying:
 
 
 SAYINGS: Final[Mapping[int, Saying]] = {
-    400: Saying(heading="That address asks for something that is not there to ask", text="Look at what it says."),
+    400: Saying(heading="This cannot be shown", text="Something in the address is not known here."),
     401: Saying(heading="You are not signed in", text="Sign in to see this page.", symbol="icon-lock"),
     403: Saying(
         heading="You may not enter",
@@ -67,7 +67,8 @@ def page(request: Request, status: int, detail: str) -> Response:
             request, "problem.html", status=status, heading=said.heading, text=shown(detail) or said.text
         )
     number = getattr(request.state, "request_id", None)
-    details = [("What it said", shown(detail))] if detail else []
+    told = bool(detail) and status < 500
+    details = [("What it said", shown(detail))] if detail and not told else []
     details += [("Request", str(number))] if number else []
     return rendered_page(
         request,
@@ -75,7 +76,7 @@ def page(request: Request, status: int, detail: str) -> Response:
         status=status,
         symbol=said.symbol,
         heading=said.heading,
-        text=said.text,
+        text=f"{shown(detail[:1].upper() + detail[1:]).rstrip('.')}." if told else said.text,
         details=details,
         links=[] if status in (401, 403) else links,
     )

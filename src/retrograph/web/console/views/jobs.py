@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from retrograph.clock import to_millis
 from retrograph.errors import NotFound
 from retrograph.jobs.job import Job, Parameters
-from retrograph.jobs.queries import Glance
+from retrograph.jobs.queries import Glance, JobTally
 from retrograph.jobs.watchdog import Patience
 from retrograph.web.console import list_parts
 from retrograph.web.console.list_query import ListView, read
@@ -22,6 +22,8 @@ from retrograph.web.console.views import start
 from retrograph.web.context import Context, WebContext
 
 router = APIRouter()
+
+Tallies: TypeAlias = Mapping[str | None, JobTally]
 
 MOST_ROWS: Final = 200
 VIEWS: Final[Mapping[str, tuple[str | None, str, str]]] = {
@@ -61,6 +63,7 @@ async def _list(request: Request, context: WebContext) -> Response:
     view = read(given(request), base=base, own_kind=kind)
     found = await context.service.list(view.query())
     rows = await _rows(context, found.jobs)
+    tallies = await _tallies(context, None, view.own_kind, view.only_kind)
     return page(
         request,
         "jobs.html",
@@ -73,8 +76,8 @@ async def _list(request: Request, context: WebContext) -> Response:
         older=None if found.next is None else _after(view, found.next),
         first=_after(view, None),
         kept=_kept(view),
-        cards=await _cards(context, view),
-        **await _chips(context, view),
+        cards=_cards(context, view, tallies),
+        **_chips(view, tallies),
         **(await start.model(context, kind) if kind else {}),
     )
 
@@ -91,7 +94,7 @@ async def moving_rows(request: Request, context: Context) -> Response:
 async def moving_cards(request: Request, context: Context) -> Response:
     """The figures at the top, of all jobs or of one kind."""
     view = _view_of_kind(request.query_params.get("kind"))
-    return page(request, "jobs_cards.html", cards=await _cards(context, view))
+    return page(request, "jobs_cards.html", cards=_cards(context, view, await _tallies(context, view.own_kind)))
 
 
 @router.get("/fragments/chips")
@@ -99,7 +102,7 @@ async def moving_chips(request: Request, context: Context) -> Response:
     """The filters with their counts."""
     base = _view_of_kind(request.query_params.get("of")).base
     view = read(given(request), base=base, own_kind=VIEWS[base][0])
-    return page(request, "jobs_chips.html", **await _chips(context, view))
+    return page(request, "jobs_chips.html", **_chips(view, await _tallies(context, None, view.only_kind)))
 
 
 def _view_of_kind(kind: str | None) -> ListView:
@@ -135,22 +138,24 @@ async def _rows(context: WebContext, jobs: Sequence[Job]) -> Sequence[Row]:
     return [row(job, glances.get(job.job_id, Glance()), now, patience) for job in jobs]
 
 
-async def _cards(context: WebContext, view: ListView) -> Sequence[list_parts.Card]:
-    tally = await context.service.tally(view.own_kind)
-    here = len(context.fleet.running)
-    return list_parts.cards(tally, view, Parameters(), here)
+def _cards(context: WebContext, view: ListView, tallies: Tallies) -> Sequence[list_parts.Card]:
+    return list_parts.cards(tallies[view.own_kind], view, Parameters(), len(context.fleet.running))
 
 
-async def _chips(context: WebContext, view: ListView) -> dict[str, Any]:
-    tally = await context.service.tally(view.only_kind)
-    everything = tally if view.only_kind is None else await context.service.tally()
+def _chips(view: ListView, tallies: Tallies) -> dict[str, Any]:
+    tally = tallies[view.only_kind]
     return {
         "view": view,
         "chips": list_parts.chips(tally, view),
-        "kinds": list_parts.kinds(everything, view),
+        "kinds": list_parts.kinds(tallies[None], view),
         "states": list_parts.states(tally, view),
         "state_words": list_parts.state_words(view),
         "columns": list_parts.columns(view),
         "order_words": list_parts.order_words(view),
         "archived": replace(view.showing(), archived=not view.archived).address(),
     }
+
+
+async def _tallies(context: WebContext, *kinds: str | None) -> Tallies:
+    """Each asked for once."""
+    return {kind: await context.service.tally(kind) for kind in dict.fromkeys(kinds)}

@@ -32,6 +32,10 @@ export function startAppearance() {
       remember("theme", theme);
     });
   }
+  document.addEventListener("click", (event) => {
+    const panel = document.getElementById(event.target.closest("[data-open]")?.dataset.open);
+    if (panel) panel.open = true;
+  });
   for (const panel of document.querySelectorAll("details[data-keep]")) {
     const name = `panel:${panel.dataset.keep}`;
     const kept = recall(name);
