@@ -105,6 +105,8 @@ def _pace_words(job: Job) -> tuple[Part, ...]:
         after = "ends then" if job.complete else after
         again = counted(job.kind, job.counts.failed)
         return (f"Trying {again} that failed once more{_rate(job)}{_why_not_faster(job)}; {after}",)
+    if job.rate is None:
+        return (f"{doing(job.kind, dry_run=job.spec.dry_run)}; the first of this run are under way",)
     if not job.rate:
         return (f"{doing(job.kind, dry_run=job.spec.dry_run)}; none ended in the last minute{_why_not_faster(job)}",)
     return (f"{doing(job.kind, dry_run=job.spec.dry_run)}{_rate(job)}{_why_not_faster(job)}",)

@@ -55,6 +55,10 @@ def test_one_that_waits_says_for_what_and_how_long() -> None:
     assert say(RUNNING, rate=0.0, pressure=Pressure(waiting=over)).startswith("Loading users; none ended")
 
 
+def test_a_run_that_has_just_begun_has_no_pace_yet() -> None:
+    assert say(RUNNING, rate=None) == "Loading users; the first of this run are under way."
+
+
 def test_one_that_nothing_holds_says_nothing_of_it() -> None:
     words = say(RUNNING, kind="identity", rate=20_412.4, parameters=Parameters(), total=None)
     assert words == "Joining users at 20,412 a second."

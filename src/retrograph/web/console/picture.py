@@ -5,7 +5,7 @@ many there are, and the tables beside the picture list them.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Final, Literal, TypeAlias
@@ -123,11 +123,22 @@ class Around:
 def picture(around: Around) -> Picture:
     """The user in the middle; shops and identifiers on the left, purchases and categories on the right."""
     drawing = _Drawing()
-    right = drawing.side([(around.products, "product"), (around.categories, "category")], _RIGHT, "right")
-    left = drawing.side([(around.identifiers, "identifier"), (around.retailers, "retailer")], _NEAR_LEFT, "left")
-    far = drawing.linked(around.linked) if around.linked.total else 0.0
-    height = max(right, left, far, 160.0)
+    right, left = (around.products, around.categories), (around.identifiers, around.retailers)
+    far = (around.linked,)
+    height = max(_height(right), _height(left), _height(far), 160.0)
+    top = (height - max(_height(left), _height(far))) / 2
+    drawing.side(zip(right, ("product", "category"), strict=True), _RIGHT, "right", (height - _height(right)) / 2)
+    drawing.side(zip(left, ("identifier", "retailer"), strict=True), _NEAR_LEFT, "left", top)
+    if around.linked.total:
+        drawing.linked(around.linked, top)
     return drawing.finished(around.user_id, height)
+
+
+def _height(groups: Sequence[Group]) -> float:
+    """How high groups are below each other."""
+    drawn = [group for group in groups if group.total]
+    rows = sum(len(group.things) + (group.total > len(group.things)) for group in drawn)
+    return len(drawn) * HEADING + rows * ROW + max(0, len(drawn) - 1) * GAP
 
 
 def cut(text: str, width: float) -> str:
@@ -177,26 +188,28 @@ class _Drawing:
         self._places: dict[str, tuple[float, float]] = {}
 
     def side(
-        self, groups: Sequence[tuple[Group, Kind]], column: tuple[float, float], side: Literal["left", "right"]
-    ) -> float:
-        """Draws groups below each other, and answers where the last one ends."""
-        y = 0.0
+        self,
+        groups: Iterable[tuple[Group, Kind]],
+        column: tuple[float, float],
+        side: Literal["left", "right"],
+        y: float,
+    ) -> None:
+        """Draws groups below each other, from that height on."""
         for group, kind in groups:
             if group.total:
-                y = self._group(group, kind, column, side, y + (GAP if y else 0))
-        return y
+                y = self._group(group, kind, column, side, y) + GAP
 
-    def linked(self, group: Group) -> float:
+    def linked(self, group: Group, y: float) -> None:
         """Linked users stand behind the identifiers that lead to them."""
         left, width = _LINKED
-        y = self._heading(group.title, left, 0.0)
+        y = self._heading(group.title, left, y)
         for thing in group.things:
             self._box("linked", thing, left, y, width)
             start = self._places.get(thing.through or "")
             if start is not None:
                 self._curve("linked", left + width, y + BOX / 2, start[0], start[1], 1.5)
             y += ROW
-        return self._rest(group, left, y, width)
+        self._rest(group, left, y, width)
 
     def finished(self, user_id: str, height: float) -> Picture:
         y = height / 2

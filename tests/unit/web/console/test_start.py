@@ -27,6 +27,15 @@ async def send(pages: Pages, kind: str = "purchases", **fields: str) -> httpx2.R
     return await pages.client.post(f"/start/{kind}", data=given)
 
 
+async def send_while_time_passes(pages: Pages, **fields: str) -> httpx2.Response:
+    """A start waits until it has seen the lease of another run renewed."""
+    asking = asyncio.create_task(send(pages, **fields))
+    while not asking.done():
+        pages.world.clock.advance(1.0)
+        await asyncio.sleep(0.005)
+    return asking.result()
+
+
 async def started(pages: Pages, answer: httpx2.Response) -> Job:
     assert answer.status_code == 303, answer.text
     return await pages.world.service.show(answer.headers["location"].removeprefix("/jobs/"))
@@ -73,14 +82,21 @@ async def test_a_dry_run_is_kept_beside_the_key(pages: Pages) -> None:
 async def test_a_key_that_runs_is_said_to_run_and_linked(pages: Pages) -> None:
     pages.world.load.gates["ann"] = asyncio.Event()
     job = await started(pages, await send(pages, ids="ann", key="cohort"))
-    asking = asyncio.create_task(send(pages, ids="ann", key="cohort"))
-    while not asking.done():  # it waits until it has seen the lease renewed
-        pages.world.clock.advance(1.0)
-        await asyncio.sleep(0.005)
-    answer = asking.result()
+    answer = await send_while_time_passes(pages, ids="ann", key="cohort")
     assert answer.status_code == 409
     assert "running" in answer.text
     assert f'<a href="/jobs/{job.job_id}">Look at' in answer.text
+    pages.world.load.gates["ann"].set()
+
+
+async def test_another_job_of_its_kind_that_runs_is_linked_as_well(pages: Pages) -> None:
+    pages.world.load.gates["ann"] = asyncio.Event()
+    job = await started(pages, await send(pages, ids="ann", key="cohort"))
+    answer = await send_while_time_passes(pages, ids="bob", key="other")
+    assert answer.status_code == 409
+    assert "only one of kind purchases runs at a time" in answer.text
+    assert f'href="/jobs/{job.job_id}">Look at <bdi>cohort</bdi>' in answer.text
+    assert "Look at <bdi>other</bdi>" in answer.text
     pages.world.load.gates["ann"].set()
 
 

@@ -25,7 +25,7 @@ async def graph(context: Context, request: Request, user: str = "") -> Response:
         "graph.html",
         status=status,
         where=context.graph.graph.url,
-        graph_id=context.graph.graph.identity.graph_id,
+        graph_id=_graph_id(context),
         parts=PARTS,
         user=user,
         **values,
@@ -35,7 +35,10 @@ async def graph(context: Context, request: Request, user: str = "") -> Response:
 @router.get("/counts")
 async def counts(context: Context, request: Request, clusters: bool = False) -> Response:
     """How much there is of everything. It may take long, so it is asked for by itself."""
-    found = await context.graph.stats(clusters=clusters)
+    try:
+        found = await context.graph.stats(clusters=clusters)
+    except DependencyDown as error:
+        return _part(request, "graph_down.html", "Counts", problem=str(error))
     return _part(request, "graph_counts.html", "Counts", document=found, groups=graph_page.counts(found))
 
 
@@ -45,8 +48,19 @@ async def digest(context: Context, request: Request, only: str = "") -> Response
     part = next((known for known in PARTS if known == only), None)
     if part is None and only:
         raise UsageError(f"only can be {' or '.join(PARTS)}", field="only")
-    found = await context.graph.digest(only=part)
+    try:
+        found = await context.graph.digest(only=part)
+    except DependencyDown as error:
+        return _part(request, "graph_down.html", "Digest", problem=str(error))
     return _part(request, "graph_digest.html", "Digest", digest=found, only=only)
+
+
+def _graph_id(context: WebContext) -> str | None:
+    """`None` while the graph has not answered yet."""
+    try:
+        return context.graph.graph.identity.graph_id
+    except DependencyDown:
+        return None
 
 
 def _part(request: Request, template: str, heading: str, **values: Any) -> Response:
@@ -56,7 +70,7 @@ def _part(request: Request, template: str, heading: str, **values: Any) -> Respo
 
 
 async def _neighbourhood(context: WebContext, user: str) -> tuple[int, dict[str, Any]]:
-    empty: dict[str, Any] = {"document": None, "problem": "", "picture": None}
+    empty: dict[str, Any] = {"document": None, "problem": "", "picture": None, "down": False}
     if not user.strip():
         return 200, empty
     try:
@@ -66,11 +80,12 @@ async def _neighbourhood(context: WebContext, user: str) -> tuple[int, dict[str,
     except UsageError as error:
         return 400, {**empty, "problem": str(error)}
     except DependencyDown as error:
-        return 503, {**empty, "problem": str(error)}
+        return 503, {**empty, "problem": str(error), "down": True}
     identity = document["identity"]
     return 200, {
         "document": document,
         "problem": "",
+        "down": False,
         "picture": picture(graph_page.around(document)),
         "purchases": graph_page.table(document["purchases"]),
         "retailers": graph_page.table(document["retailers"]),
