@@ -78,7 +78,9 @@ def reason(job: Job, now: int, resumes_at: int | None = None) -> Reason | None:
         return _activity(job, now)
     text = _why(job) if job.reason else ""
     if resumes_at is not None and job.state in (JobState.PAUSED, JobState.INTERRUPTED):
-        return Reason(text=f"{text} · resumes" if text else "resumes", at=resumes_at)
+        before = f"{text} · " if text else ""
+        overdue = resumes_at <= now
+        return Reason(text=f"{before}{'resumes soon' if overdue else 'resumes'}", at=None if overdue else resumes_at)
     return Reason(text=text) if text else None
 
 

@@ -29,6 +29,11 @@ def test_a_pause_says_why_and_when_it_ends(why: PauseReason) -> None:
     assert said.text == f"{REASONS[why]} · resumes"
 
 
+def test_what_is_due_promises_no_time_that_has_passed() -> None:
+    said = reason(job_of(JobState.INTERRUPTED), NOW, resumes_at=NOW)
+    assert said is not None and (said.text, said.at) == ("resumes soon", None)
+
+
 def test_what_is_not_resumed_by_itself_promises_nothing() -> None:
     said = reason(job_of(JobState.PAUSED, reason="max-runtime"), NOW, resumes_at=None)
     assert said is not None and (said.text, said.at) == ("runtime cap", None)
