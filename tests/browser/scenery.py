@@ -40,7 +40,9 @@ def furnish(stage: Stage) -> list[Scene]:
         Scene("job-log", f"/jobs/{jobs['purchases-2016']}/log"),
         Scene("cancel", f"/actions/cancel?job={jobs['purchases-nightly']}"),
         Scene("graph", "/graph"),
-        Scene("graph-user", f"/graph/users?user={SOMEBODY}"),
+        Scene("graph-user", f"/graph?user={SOMEBODY}"),
+        Scene("graph-purchases", f"/graph?user={stage.history.some[30]}"),
+        Scene("graph-counts", "/graph/counts?clusters=1"),
         Scene("health", "/health"),
         Scene("not-found", "/jobs/nobody-knows-it", status=404),
     ]
