@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+from fastapi import WebSocket
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
@@ -92,10 +93,14 @@ async def test_pages_warn_who_is_not_on_the_list_and_show_nothing_else(tmp_path:
 
 
 async def test_a_web_socket_is_not_accepted(door: Door) -> None:
+    async def accepting(socket: WebSocket) -> None:
+        await socket.accept()
+
+    door.app.add_api_websocket_route("/socket", accepting)
     token = await door.token()
     scope = {
         "type": "websocket",
-        "path": "/api/v1/events",
+        "path": "/socket",
         "headers": [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {token}".encode())],
         "query_string": b"",
         "client": ("127.0.0.1", 1),
