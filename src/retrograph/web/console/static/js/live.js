@@ -6,6 +6,7 @@ import { toast } from "./toasts.js";
 
 const LEAST_WAIT = 1000;
 const LONGEST_RETRY = 15000;
+const PROBE = "/fragments/cards?kind=";
 const EVENTS = ["job", "log", "cards"];
 
 const due = new Map();
@@ -115,7 +116,8 @@ function connect(url) {
     document.body.dataset.stale = "";
     say("lost", `lost, ${age()} old`);
     if (stream.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => connect(url), retry);
+    rendered(PROBE).catch(() => {}); // a stream does not say why it was refused: an ended session does
+    setTimeout(() => ended || connect(url), retry);
     retry = Math.min(LONGEST_RETRY, retry * 2);
   });
   for (const name of EVENTS) stream.addEventListener(name, (event) => heard(name, event));
