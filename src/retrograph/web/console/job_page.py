@@ -13,6 +13,7 @@ from retrograph.jobs.state import HELD, JobState
 from retrograph.jobs.wording import noun
 from retrograph.web.console.formatting import day, duration, number, plural, rate
 from retrograph.web.console.offers import offers, why_not
+from retrograph.web.console.start_form import KINDS
 
 TABS: Final = ("Overview", "Failures", "Spec", "Runs", "Log")
 
@@ -71,7 +72,7 @@ def actions(job: Job) -> Sequence[Action]:
 def _actions(job: Job) -> Iterator[Action]:
     if job.spec.dry_run and job.state is JobState.SUCCEEDED:
         yield Action(text="Run for real…", href=again(job), tone="primary", dialog=False)
-    elif job.state not in HELD and job.state is not JobState.SUCCEEDED:
+    elif job.state not in HELD and job.state is not JobState.SUCCEEDED and job.kind in KINDS:
         yield Action(text="Start again…", href=again(job), dialog=False)
     for offer in sorted(offers(job), key=lambda offer: _ORDER.index(offer.verb)):
         if not offer.why_not:

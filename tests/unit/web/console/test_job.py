@@ -110,3 +110,21 @@ async def test_what_can_be_done_depends_on_the_state(pages: Pages) -> None:
     assert "Archive…" in page
     dry = await pages.world.run(key="cohort", dry_run=True)
     assert "Run for real…" in await pages.text(f"/jobs/{dry.job_id}")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "after=-1",
+        "after=99999999999999999999999",
+        "after=x",
+        "error_class=%00",
+        "error_class=%27%20OR%201=1",
+        "error_class=" + "x" * 5_000,
+        "resolved=perhaps",
+    ],
+)
+async def test_an_address_that_makes_no_sense_is_refused(pages: Pages, query: str) -> None:
+    job = await failed(pages)
+    answer = await pages.client.get(f"/jobs/{job.job_id}/failures?{query}")
+    assert answer.status_code == 422

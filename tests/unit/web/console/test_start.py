@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from markupsafe import escape
 
+from retrograph.errors import UsageError
 from retrograph.jobs.definitions import DEFINITIONS
 from retrograph.jobs.job import Job
 from retrograph.jobs.state import JobState
@@ -181,3 +182,18 @@ def test_boxes_that_are_not_ticked_say_no() -> None:
 
 def test_ids_may_be_pasted_in_any_of_the_usual_ways() -> None:
     assert start_form.pasted("a\nb, c;d\r\n\te ") == ["a", "b", "c", "d", "e"]
+
+
+async def test_very_many_ids_may_be_pasted(pages: Pages) -> None:
+    ids = "\n".join(f"user-{number:07}" for number in range(120_000))
+    answer = await pages.client.post(
+        "/start/purchases", data={"users": "paste", "ids": ids, "rate_limit": "fast"}, files={"file": ("", b"")}
+    )
+    assert answer.status_code == 422
+    assert "user-0119999" in answer.text
+
+
+@pytest.mark.parametrize("like", ["nobody", "%00", "../../etc", "x" * 4_000])
+async def test_a_form_like_a_job_that_is_not_there_is_not_there(pages: Pages, like: str) -> None:
+    with pytest.raises(UsageError):
+        await pages.client.get(f"/start/purchases?like={like}")

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 from itertools import islice
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from retrograph.clock import to_millis
@@ -25,6 +25,8 @@ router = APIRouter(prefix="/jobs")
 
 FAILURES_PER_PAGE: Final = 100
 EVENTS_SHOWN: Final = 500
+Word = Annotated[str, Query(pattern=r"^[A-Za-z0-9_.]*$", max_length=200)]
+Place = Annotated[int, Query(ge=0, le=2**53)]
 CLAMPED_SHOWN_MS: Final = 900_000
 """What a start clamped stands on the overview for so long; afterwards under Spec."""
 
@@ -51,7 +53,7 @@ async def overview(context: Context, request: Request, key: str) -> HTMLResponse
 
 @router.get("/{key}/failures")
 async def failures(
-    context: Context, request: Request, key: str, error_class: str = "", resolved: bool = False, after: int = 0
+    context: Context, request: Request, key: str, error_class: Word = "", resolved: bool = False, after: Place = 0
 ) -> HTMLResponse:
     """What failed, and why."""
     job = await context.service.show(key)
@@ -77,7 +79,7 @@ async def failures(
 
 @router.get("/{key}/failures.csv")
 async def failures_as_csv(
-    context: Context, key: str, error_class: str = "", resolved: bool = False
+    context: Context, key: str, error_class: Word = "", resolved: bool = False
 ) -> StreamingResponse:
     """All of them, for a spreadsheet; streamed, however many there are."""
     job = await context.service.show(key)

@@ -29,6 +29,8 @@ DRY_RUN: Final = "dry-run"
 OTHER_RUNS: Final = "other-job-running"
 _BLOCK: Final = 1 << 18
 _MOST_FIELDS: Final = 40
+_MOST_BYTES: Final = 50_000_000
+"""Pasted ids may be as long as an uploaded file; the body's own limit comes first."""
 
 
 @router.get("")
@@ -61,7 +63,7 @@ async def form(context: Context, request: Request, kind: str, like: str = "", ke
 async def start(context: Context, request: Request, kind: str) -> Response:
     """Starts or resumes a job, and goes to its page; or says what is wrong, beside each field."""
     wanted = start_form.kind_of(kind)
-    async with request.form(max_files=1, max_fields=_MOST_FIELDS) as sent:
+    async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_MOST_BYTES) as sent:
         return await _Submission(context, request, wanted).answered(sent)
 
 
@@ -147,7 +149,7 @@ class _Submission:
         like, upload_id = self._values.get("like", ""), self._values.get("upload_id", "")
         if like:
             self._like = _with_users(await self._context.service.show(like))
-        if isinstance(file, UploadFile) and file.filename:
+        if isinstance(file, UploadFile) and file.filename and self._values.get("users") == "upload":
             self._upload = await take_upload(self._context.service, _blocks(file), file.filename, who(self._request))
         elif upload_id:
             self._upload, _ = await self._context.service.upload(upload_id)
