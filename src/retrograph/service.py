@@ -17,6 +17,7 @@ from retrograph.jobs.frozen import FrozenItems
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.keys import is_key
 from retrograph.jobs.kind import Kind
+from retrograph.jobs.live import Live
 from retrograph.jobs.meter import Meter, MeteredLoad
 from retrograph.jobs.outlook import Outlook, outlook
 from retrograph.jobs.progress import Progress, Silent, Watch
@@ -62,7 +63,9 @@ class Service:
         self._meter = meter
         self._clock = clock
         self._engine = engine or Engine()
-        self._starter = Starter(store, kinds, graph, clock, self._engine)
+        self.live = Live()
+        """How far the jobs are that run in this process."""
+        self._starter = Starter(store, kinds, graph, clock, self._engine, self.live.knows)
         self._here: set[Foreground] = set()
 
     async def start(self, request: StartRequest, watch: Watch | None = None) -> StartAnswer:
@@ -118,12 +121,14 @@ class Service:
         """
         if answer.taken is None:
             raise UsageError(answer.message or f"job {answer.job.key} was not started")
-        here = Foreground(self._store, self._starter, self._clock, self._engine, watch or Silent(), once=once)
+        looking = self.live.watching(answer.job, watch or Silent())
+        here = Foreground(self._store, self._starter, self._clock, self._engine, looking, once=once)
         self._here.add(here)
         try:
             return await here.to_its_end(answer.taken, self._open)
         finally:
             self._here.discard(here)
+            self.live.forget(answer.job)
 
     async def stop_here(self, who: str, why: str) -> None:
         """Ctrl-C: asks what `run` runs in this process to stop; `run` then answers it as `stopped`."""
@@ -150,7 +155,8 @@ class Service:
     async def list(self, query: JobQuery) -> JobPage:
         """Jobs: searched, filtered, sorted, by pages. Raises UsageError."""
         await self._buried()
-        return await self._store.page(query)
+        page = await self._store.page(query)
+        return replace(page, jobs=self.live.all(page.jobs))
 
     async def tally(self, kind: str | None = None) -> JobTally:
         """How many jobs there are of which state and kind, and which process runs how many."""
@@ -170,7 +176,7 @@ class Service:
         if len(found) > 1:
             ids = ", ".join(f"{job.job_id} (graph {job.graph_id})" for job in found)
             raise UsageError(f"several jobs have the key {key}; name one by its id: {ids}")
-        return found[0]
+        return self.live.fresh(found[0])
 
     async def failures(self, key: str, query: FailureQuery | None = None) -> AsyncIterator[Failure]:
         """All failures of a job that fit, fetched page by page. Raises NotFound."""
@@ -217,7 +223,7 @@ class Service:
     async def several(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """These jobs by their ids, in this order; those that are gone are left out."""
         await self._buried()
-        return await self._store.several(job_ids)
+        return self.live.all(await self._store.several(job_ids))
 
     async def glances(self, jobs: Sequence[Job], window_ms: int) -> Mapping[str, Glance]:
         """What a list shows beside each of these jobs, by their ids: the pace of that window, the latest failure."""

@@ -24,9 +24,16 @@ def process_name() -> str:
 
 
 async def take(
-    store: JobStore, claim: Claim, clock: Clock, said: Callable[[str], None], *, wait: bool = True
+    store: JobStore,
+    claim: Claim,
+    clock: Clock,
+    said: Callable[[str], None],
+    *,
+    wait: bool = True,
+    alive: Callable[[Job], bool] = lambda job: False,
 ) -> Taken | NotClaimable:
-    """Claims; where another process holds the lease, waits until that is seen renewed, or has run out.
+    """Claims; where another process holds the lease, waits until that is seen renewed, or has run out. `alive` knows
+    some holders to live: those of this process.
 
     Raises JobRefused: `running` (this job), `other-job-running` (the lane's other one; at once without `wait`).
     """
@@ -38,7 +45,7 @@ async def take(
             return Taken(claimed=answer, at=at)
         if isinstance(answer, NotClaimable):
             return answer
-        if not wait or _lives(seen, answer.job):
+        if not wait or alive(answer.job) or _lives(seen, answer.job):
             raise _refusal(claim, answer)
         if seen is None or seen.job_id != answer.job.job_id:
             said(_waiting(claim, answer.job))

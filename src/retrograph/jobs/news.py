@@ -1,7 +1,7 @@
 """What happens to jobs, as it happens, for everybody who looks on: one look at the store serves all of them.
 
-It is the store that is looked at, not this process, so that the jobs of other processes show as well. While nobody
-listens nothing is read.
+It is the store that is looked at, so that the jobs of other processes show as well; those of this one are told as they
+are now. While nobody listens nothing is read.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ import structlog
 
 from retrograph.clock import Clock
 from retrograph.errors import RetrographError
-from retrograph.jobs.job import Json
+from retrograph.jobs.job import Job, Json
+from retrograph.jobs.live import Live
 from retrograph.jobs.queries import Changes, JobLine, Mark
 from retrograph.jobs.view import job_as_json, line_as_json
 
@@ -52,10 +53,14 @@ class NewsStore(Protocol):
 
 
 class News:
-    """The feed. `cards` answers what the cards show."""
+    """The feed. `live` knows what runs in this process; `cards` answers what the cards show."""
 
-    def __init__(self, store: NewsStore, cards: Callable[[], Awaitable[dict[str, Json]]], clock: Clock) -> None:
+    def __init__(
+        self, store: NewsStore, live: Live, cards: Callable[[], Awaitable[dict[str, Json]]], clock: Clock
+    ) -> None:
         self._store = store
+        self._live = live
+        self._here: dict[str, Job] = {}
         self._cards = cards
         self._clock = clock
         self._listeners: set[asyncio.Queue[Item | None]] = set()
@@ -116,22 +121,22 @@ class News:
 
     async def _standing(self, after: Mark | None) -> list[Item]:
         """What a listener has missed, or without a mark what runs now, and the cards."""
-        changes = await self._store.changes(after, MOST_MISSED)
+        changes = self._fresh(await self._store.changes(after, MOST_MISSED))
         cards = Item(name="cards", data=json.dumps(await self._cards()), mark=changes.mark)
         missed = [line for line in changes.log if after is None or line.event.number > after.number]
         return [*_Seen().news(replace(changes, log=missed), after), cards]
 
     async def _prime(self) -> Mark:
         """The first look: what lies before it is no news."""
-        begin = await self._store.changes(None)
-        changes = await self._store.changes(begin.mark)
+        begin = self._fresh(await self._store.changes(None))
+        changes = self._fresh(await self._store.changes(begin.mark))
         self._seen = _Seen()
         self._seen.news(changes, None)
         self._primed.set()
         return changes.mark
 
     async def _look(self, mark: Mark) -> Mark:
-        changes = await self._store.changes(mark)
+        changes = self._fresh(await self._store.changes(mark))
         self._tell(self._seen.news(changes, mark))
         if self._clock.monotonic() - self._counted >= CARDS_SECONDS:
             self._counted = self._clock.monotonic()
@@ -140,6 +145,14 @@ class News:
                 self._told = cards
                 self._tell([Item(name="cards", data=cards, mark=changes.mark)])
         return changes.mark
+
+    def _fresh(self, changes: Changes) -> Changes:
+        """Jobs that run in this process go on between their checkpoints."""
+        self._here |= {job.job_id: job for job in changes.jobs}
+        self._here = {job_id: job for job_id, job in self._here.items() if self._live.knows(job)}
+        changed = {job.job_id for job in changes.jobs}
+        others = [job for job_id, job in self._here.items() if job_id not in changed]
+        return replace(changes, jobs=self._live.all([*changes.jobs, *others]))
 
     def _tell(self, items: list[Item]) -> None:
         for queue in tuple(self._listeners):

@@ -40,7 +40,7 @@ _LOOKS: Final = 5
 
 
 class Starter:
-    """Starts and resumes jobs; running them is another's."""
+    """Starts and resumes jobs; running them is another's. `alive` knows those that run in this process."""
 
     def __init__(
         self,
@@ -49,8 +49,10 @@ class Starter:
         graph: Callable[[], Awaitable[str]],
         clock: Clock,
         engine: Engine,
+        alive: Callable[[Job], bool],
     ) -> None:
         self._store = store
+        self._alive = alive
         self._kinds = kinds
         self._graph = graph
         self._clock = clock
@@ -240,7 +242,7 @@ class Starter:
 
     async def _take(self, job: Job, claim: Claim, asked: Asked, watch: Watch) -> StartAnswer | None:
         try:
-            taken = await take(self._store, claim, self._clock, watch.said)
+            taken = await take(self._store, claim, self._clock, watch.said, alive=self._alive)
         except JobRefused as refusal:
             now = await self._store.get(job.job_id)
             return StartAnswer(

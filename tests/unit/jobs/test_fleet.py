@@ -79,6 +79,12 @@ async def passing(world: World) -> None:
         await asyncio.sleep(0.001)
 
 
+async def let_go(world: World, *, after: float) -> None:
+    """The user under way comes to its end, that many seconds from now."""
+    await world.clock.sleep(after)
+    world.load.gates["user-6"].set()
+
+
 async def reached(server: Server, state: JobState) -> Job:
     for _ in range(5_000):
         if not server.fleet.running and (job := await server.job()).state is state:
@@ -118,7 +124,8 @@ async def test_a_server_that_ends_pauses_its_jobs_and_another_goes_on_at_once(wo
     async with serving(world, "other") as other:
         async with serving(world, "one") as server:
             await halfway(world, server)
-            asyncio.get_running_loop().call_later(0.05, world.load.gates["user-6"].set)
+            letting_go = asyncio.create_task(let_go(world, after=1.0))
+        await letting_go
         paused = await other.job()
         assert (paused.state, paused.reason, paused.holder) == (JobState.PAUSED, "shutdown", None)
         assert await other.watchdog.sweep() == ["load"]
