@@ -1,7 +1,6 @@
 """The application: its routes, and what every request passes on its way to them."""
 
 from http import HTTPStatus
-from importlib.resources import files
 from typing import cast
 
 import structlog
@@ -10,7 +9,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from retrograph import __version__
 from retrograph.errors import RetrographError
@@ -22,6 +20,7 @@ from retrograph.web.auth import routes as auth
 from retrograph.web.auth.guard import Guard
 from retrograph.web.auth.headers import SecurityHeaders
 from retrograph.web.body_limit import BodyLimit
+from retrograph.web.console import assets
 from retrograph.web.console.errors import page as error_page
 from retrograph.web.console.routes import router as console
 from retrograph.web.context import WebContext
@@ -43,7 +42,7 @@ def create_app(context: WebContext) -> FastAPI:
     app.include_router(api, prefix=API)
     app.include_router(auth.router)
     app.include_router(console)
-    app.mount("/static", StaticFiles(directory=str(files("retrograph.web.console") / "static")), name="static")
+    app.mount(assets.ROOT, assets.Assets(), name="static")
     app.add_exception_handler(RetrographError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_mistake)
     app.add_exception_handler(HTTPException, _on_refusal)

@@ -12,10 +12,10 @@ from starlette.responses import HTMLResponse
 
 from retrograph.clock import to_millis
 from retrograph.web.console import formatting
+from retrograph.web.console.assets import address
 from retrograph.web.context import WebContext
 
 HERE: Final = Path(__file__).parent
-STATIC: Final = HERE / "static"
 _SHARED: Final = ("tokens", "base", "layout", "controls", "marks", "panels", "floating", "tables")
 STYLESHEETS: Final = (*_SHARED, "jobs", "job", "start", "graph")
 NAVIGATION: Final = (
@@ -77,6 +77,7 @@ def templates() -> Environment:
     for name in ("number", "duration", "rate", "utc", "machine", "shown", "plural", "ago"):
         made.filters[name] = getattr(formatting, name)
     made.globals["stylesheets"] = STYLESHEETS
+    made.globals["static"] = address()
     return made
 
 

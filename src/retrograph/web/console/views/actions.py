@@ -60,7 +60,7 @@ async def ask(request: Request, context: Context, verb: str) -> Response:
 async def act(request: Request, context: Context, verb: str) -> Response:
     """Does it to each job that allows it. Where one was refused all the same, the question comes back and says so."""
     body = (await request.body()).decode("utf-8", "replace")
-    wish = _wish(verb, parse_qs(body, max_num_fields=MOST_JOBS + MOST_ITEMS + 10))
+    wish = _wish(verb, _fields(body))
     done: list[Job] = []
     refused: list[str] = []
     possible = [job for job in await _jobs(context, wish) if not why_not(wish.verb, job)]
@@ -77,6 +77,13 @@ async def act(request: Request, context: Context, verb: str) -> Response:
     if fragment_wanted(request):
         return PlainTextResponse(_sentence(wish, done), headers={"X-Outcome": "done"})
     return RedirectResponse(wish.back, 303)
+
+
+def _fields(body: str) -> Mapping[str, Sequence[str]]:
+    try:
+        return parse_qs(body, max_num_fields=MOST_JOBS + MOST_ITEMS + 10)
+    except ValueError:
+        raise UsageError("the form has too many fields") from None
 
 
 async def _do(context: WebContext, wish: Wish, job: Job, name: str) -> Job:
@@ -123,7 +130,9 @@ async def _failures(context: WebContext, wish: Wish, jobs: Sequence[Job]) -> int
 
 
 async def _jobs(context: WebContext, wish: Wish) -> Sequence[Job]:
-    return [await context.service.show(job) for job in wish.jobs]
+    if len(wish.jobs) == 1:
+        return [await context.service.show(wish.jobs[0])]
+    return await context.service.several(wish.jobs)
 
 
 def _wish(verb: str, given: Mapping[str, Sequence[str]]) -> Wish:

@@ -76,7 +76,7 @@ async def _list(request: Request, context: WebContext) -> Response:
         older=None if found.next is None else _after(view, found.next),
         first=_after(view, None),
         kept=_kept(view),
-        cards=_cards(context, view, tallies),
+        cards=await _cards(context, view, tallies),
         **_chips(view, tallies),
         **(await start.model(context, kind) if kind else {}),
     )
@@ -94,7 +94,7 @@ async def moving_rows(request: Request, context: Context) -> Response:
 async def moving_cards(request: Request, context: Context) -> Response:
     """The figures at the top, of all jobs or of one kind."""
     view = _view_of_kind(request.query_params.get("kind"))
-    return page(request, "jobs_cards.html", cards=_cards(context, view, await _tallies(context, view.own_kind)))
+    return page(request, "jobs_cards.html", cards=await _cards(context, view, await _tallies(context, view.own_kind)))
 
 
 @router.get("/fragments/chips")
@@ -138,8 +138,16 @@ async def _rows(context: WebContext, jobs: Sequence[Job]) -> Sequence[Row]:
     return [row(job, glances.get(job.job_id, Glance()), now, patience) for job in jobs]
 
 
-def _cards(context: WebContext, view: ListView, tallies: Tallies) -> Sequence[list_parts.Card]:
-    return list_parts.cards(tallies[view.own_kind], view, Parameters(), len(context.fleet.running))
+async def _cards(context: WebContext, view: ListView, tallies: Tallies) -> Sequence[list_parts.Card]:
+    return list_parts.cards(tallies[view.own_kind], view, Parameters(), await _here(context, view.own_kind))
+
+
+async def _here(context: WebContext, kind: str | None) -> int:
+    """How many runs this process has, of all kinds or of one."""
+    running = list(context.fleet.running)
+    if kind is None or not running:
+        return len(running)
+    return sum(job.kind == kind for job in await context.service.several(running))
 
 
 def _chips(view: ListView, tallies: Tallies) -> dict[str, Any]:
