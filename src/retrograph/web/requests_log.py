@@ -53,7 +53,8 @@ def _told(scope: Scope, status: int, seconds: float) -> None:
     client = scope.get("client")
     viewer = scope.get("state", {}).get("viewer")
     # What only asks whether there is anything new would bury the rest.
-    tell = _log.debug if scope["path"].startswith(_QUIET) and status < 400 else _log.info
+    quiet = scope["path"].startswith(_QUIET) or Headers(scope=scope).get("x-fragment") == "live"
+    tell = _log.debug if quiet and status < 400 else _log.info
     tell(
         "request",
         method=scope["method"],

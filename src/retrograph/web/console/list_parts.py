@@ -78,7 +78,7 @@ def cards(tally: JobTally, view: ListView, defaults: Parameters, here: int) -> S
             if attention
             else "none needs attention",
             tip="Recorded jobs that are not archived.",
-            address=ListView(base=view.base, own_kind=view.own_kind, attention=bool(attention)).address(),
+            address=view.base,
             alarming=bool(attention),
         ),
         Card(

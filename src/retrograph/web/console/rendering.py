@@ -19,12 +19,13 @@ HERE: Final = Path(__file__).parent
 _SHARED: Final = ("tokens", "base", "layout", "controls", "marks", "panels", "floating", "tables")
 STYLESHEETS: Final = (*_SHARED, "jobs", "job", "start", "graph")
 NAVIGATION: Final = (
-    ("Jobs", "/jobs"),
-    ("Purchases", "/purchases"),
-    ("Identity Graph Backfill", "/identity"),
-    ("Graph", "/graph"),
-    ("Health", "/health"),
+    ("Jobs", "", "/jobs"),
+    ("Purchases", "", "/purchases"),
+    ("Identity", " Graph Backfill", "/identity"),
+    ("Graph", "", "/graph"),
+    ("Health", "", "/health"),
 )
+"""What an entry is called, what is added where there is room, and where it leads."""
 PRODUCTION: Final = frozenset({"prod", "production"})
 UNDER_JOBS: Final = ("/jobs", "/start", "/actions")
 _NOT_KEPT: Final = {"Cache-Control": "no-store", "Vary": "X-Fragment, HX-Request"}
@@ -55,7 +56,7 @@ class Frame:
         return self.environment in PRODUCTION
 
     @property
-    def navigation(self) -> Sequence[tuple[str, str]]:
+    def navigation(self) -> Sequence[tuple[str, str, str]]:
         return NAVIGATION
 
     def is_current(self, address: str) -> bool:

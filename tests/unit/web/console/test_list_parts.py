@@ -18,7 +18,7 @@ TALLY = JobTally(
 
 def test_each_card_leads_to_what_it_counts() -> None:
     jobs, active, batch, cap = cards(TALLY, ListView(), Parameters(), here=2)
-    assert (jobs.figure, jobs.note, jobs.address) == (38, "4 need attention", "/jobs?attention=1")
+    assert (jobs.figure, jobs.note, jobs.address) == (38, "4 need attention", "/jobs")
     assert (active.figure, active.note) == (3, "2 here, 1 elsewhere")
     assert active.address == "/jobs?state=running&state=stopping&state=canceling"
     assert (batch.figure, cap.figure, cap.unit) == (500, 900_000, "ms")
