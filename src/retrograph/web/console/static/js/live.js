@@ -23,9 +23,11 @@ function concerns(region, name, jobId) {
   return !jobs || !jobId || jobs.split(" ").includes(jobId);
 }
 
+const refused = (response) => response.type === "opaqueredirect" || response.status === 401 || response.status === 403;
+
 async function rendered(url) {
   const response = await fetch(url, { headers: { "X-Fragment": "live", Accept: "text/html" }, redirect: "manual" });
-  if (response.type === "opaqueredirect" || response.status === 401 || response.status === 403) {
+  if (refused(response)) {
     end();
     return null;
   }
@@ -128,7 +130,7 @@ async function refreshPage(link) {
   link.setAttribute("aria-busy", "true");
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
-    if (response.type === "opaqueredirect") return end();
+    if (refused(response)) return end();
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const content = page.getElementById("content");
     if (!response.ok || !content) throw new Error(String(response.status));
