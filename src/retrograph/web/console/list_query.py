@@ -115,6 +115,11 @@ def read(given: Mapping[str, Sequence[str]], *, base: str = "/jobs", own_kind: s
     )
 
 
+def cleaned(given: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """What was sent, without what no database can hold."""
+    return {name: [value.replace("\0", "") for value in values] for name, values in given.items()}
+
+
 RUNNING: Final = tuple(state for state in JobState if state in HELD)
 
 

@@ -137,3 +137,19 @@ async def test_cards_and_chips_are_rendered_by_themselves(pages: Pages) -> None:
     assert "UI Runtime Cap" in await pages.text("/fragments/cards?kind=")
     chips = await pages.text("/fragments/chips?q=c&of=purchases")
     assert 'href="/purchases?q=c"' in chips and "Kind:" not in chips
+
+
+async def test_a_card_counts_the_runs_of_its_own_kind(pages: Pages) -> None:
+    gate = pages.world.load.gates["user-1"] = asyncio.Event()
+    form = {"users": "paste", "ids": "user-1", "key": "busy", "action": "start"}
+    assert (await pages.client.post("/start/purchases", data=form)).status_code == 303
+    assert "1 here" in await pages.text("/fragments/cards?kind=purchases")
+    assert "nothing runs" in await pages.text("/fragments/cards?kind=identity")
+    gate.set()
+    await at_rest(pages, "busy")
+
+
+async def test_the_form_proposes_the_dry_run_that_was_asked_for(pages: Pages) -> None:
+    proposed, usual = await pages.text("/start/purchases?dry_run=1"), await pages.text("/start/purchases")
+    assert re.search(r'class="button primary"[^>]*value="dry-run"', proposed)
+    assert re.search(r'class="button primary"[^>]*value="start"', usual)

@@ -6,7 +6,7 @@ import pytest
 
 from retrograph.errors import UsageError
 from retrograph.jobs.state import JobState
-from retrograph.web.console.list_query import SORTS, ListView, read
+from retrograph.web.console.list_query import SORTS, ListView, cleaned, read
 
 
 def again(view: ListView) -> ListView:
@@ -61,3 +61,8 @@ def test_the_store_sorts_by_every_column_that_is_offered(column: str) -> None:
     from retrograph.jobs.sql.listing import SORTS as STORED
 
     assert column in STORED
+
+
+def test_what_no_database_can_hold_is_left_out() -> None:
+    assert cleaned({"kind": ["\0"], "id": ["a\0b", "c"]}) == {"kind": [""], "id": ["ab", "c"]}
+    assert read(cleaned({"kind": ["\0"]})).kind is None

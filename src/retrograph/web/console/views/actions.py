@@ -12,6 +12,7 @@ from retrograph.errors import RetrographError, UsageError
 from retrograph.jobs.job import Job
 from retrograph.jobs.queries import Selection
 from retrograph.web.console.formatting import plural
+from retrograph.web.console.list_query import cleaned
 from retrograph.web.console.offers import Question, Verb, question, verb_of, why_not
 from retrograph.web.console.rendering import fragment_wanted, page
 from retrograph.web.context import Context, WebContext
@@ -52,7 +53,7 @@ class Wish:
 async def ask(request: Request, context: Context, verb: str) -> Response:
     """What will happen, and what stays: in the dialog, or as a page of its own."""
     params = request.query_params
-    wish = _wish(verb, {name: params.getlist(name) for name in params})
+    wish = _wish(verb, cleaned({name: params.getlist(name) for name in params}))
     return await _asked(request, context, wish)
 
 
@@ -81,7 +82,7 @@ async def act(request: Request, context: Context, verb: str) -> Response:
 
 def _fields(body: str) -> Mapping[str, Sequence[str]]:
     try:
-        return parse_qs(body, max_num_fields=MOST_JOBS + MOST_ITEMS + 10)
+        return cleaned(parse_qs(body, max_num_fields=MOST_JOBS + MOST_ITEMS + 10))
     except ValueError:
         raise UsageError("the form has too many fields") from None
 

@@ -14,7 +14,7 @@ from retrograph.jobs.job import Job, Parameters
 from retrograph.jobs.queries import Glance, JobTally
 from retrograph.jobs.watchdog import Patience
 from retrograph.web.console import list_parts
-from retrograph.web.console.list_query import ListView, read
+from retrograph.web.console.list_query import ListView, cleaned, read
 from retrograph.web.console.progress import SPARK_WINDOW_MS
 from retrograph.web.console.rendering import page
 from retrograph.web.console.rows import Row, row
@@ -85,7 +85,7 @@ async def _list(request: Request, context: WebContext) -> Response:
 @router.get("/fragments/rows")
 async def moving_rows(request: Request, context: Context) -> Response:
     """The rows of these jobs in the order in which they are asked for; those that are gone are left out."""
-    ids = request.query_params.getlist("id")[:MOST_ROWS]
+    ids = given(request).get("id", ())[:MOST_ROWS]
     jobs = await context.service.several(ids)
     return page(request, "jobs_rows.html", rows=await _rows(context, jobs))
 
@@ -114,7 +114,7 @@ def _view_of_kind(kind: str | None) -> ListView:
 
 def given(request: Request) -> Mapping[str, Sequence[str]]:
     params = request.query_params
-    return {name: params.getlist(name) for name in params}
+    return cleaned({name: params.getlist(name) for name in params})
 
 
 def _chips_live(view: ListView) -> str:

@@ -49,13 +49,15 @@ async def outlook(context: Context, request: Request, kind: str, key: str = "") 
 
 
 @router.get("/{kind}")
-async def form(context: Context, request: Request, kind: str, like: str = "", key: str = "") -> Response:
-    """The form, empty or filled in like a job that exists."""
+async def form(
+    context: Context, request: Request, kind: str, like: str = "", key: str = "", dry_run: str = ""
+) -> Response:
+    """The form, empty or filled in like a job that exists; `dry_run=1` proposes a dry run."""
     wanted = start_form.kind_of(kind)
     job = await context.service.show(like) if like else None
     if job is not None and job.kind != kind:
         raise NotFound(f"job {job.key} is of kind {job.kind}")
-    values = start_form.values_like(job) if job is not None else {"key": key}
+    values = start_form.values_like(job) if job is not None else {"key": key, "dry_run": dry_run}
     return await _shown(context, request, start_form.form_of(wanted, values, like=_with_users(job)))
 
 
