@@ -16,7 +16,7 @@ REFERENCE := $(BIN)/python -m retrograph.cli.reference
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate torture bench scale identities screenshots lint format servers lock clean
+.PHONY: help demo console test simulate torture bench scale identities screenshots lint format servers lock clean
 
 help: ## Say what there is
 	@echo "Retrograph: what 'make' can do here"
@@ -27,6 +27,10 @@ help: ## Say what there is
 
 demo: $(VENV)/.base ## Show the whole story on the sample: load it, count it, load it again
 	@$(BIN)/retrograph demo $(ARGS)
+
+console: $(VENV)/.all ## Serve the console over the sample, in console; Ctrl-C ends it (ARGS="--port 9000")
+	@mkdir -p console
+	@cd console && $(abspath $(BIN))/retrograph serve --sandbox $(ARGS)
 
 test: $(VENV)/.dev ## Install what tests need, obtain the real servers, run all tests (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.servers obtain || echo "Tests that need a missing server are listed at the end."
@@ -74,7 +78,7 @@ lock: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.toml (UPGRA
 	$(COMPILE) --group postgres-server --no-deps --output-file requirements/postgres-server.txt
 
 clean: ## Remove what was built, cached and measured; installed and downloaded things stay
-	rm -rf build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf build dist demo console .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.base: requirements/base.txt $(PACKAGE_FILES) | $(BIN)/python
@@ -83,11 +87,17 @@ $(VENV)/.base: requirements/base.txt $(PACKAGE_FILES) | $(BIN)/python
 	@$(INSTALL_PACKAGE)
 	@touch $@
 
+$(VENV)/.all: requirements/all.txt $(PACKAGE_FILES) | $(BIN)/python
+	@echo "Installing Retrograph with all its extras into $(VENV) …"
+	@$(INSTALL) -r requirements/all.txt -r requirements/build.txt
+	@$(INSTALL_PACKAGE)
+	@touch $@ $(VENV)/.base
+
 $(VENV)/.dev: requirements/dev.txt $(PACKAGE_FILES) | $(BIN)/python
 	@echo "Installing Retrograph and its development tools into $(VENV) …"
 	@$(INSTALL) -r requirements/dev.txt
 	@$(INSTALL_PACKAGE)
-	@touch $@ $(VENV)/.base
+	@touch $@ $(VENV)/.base $(VENV)/.all
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { \

@@ -28,11 +28,11 @@ class ServerProcess:
         self._process: subprocess.Popen[str] | None = None
         self.said: list[str] = []
 
-    def start(self) -> "ServerProcess":
+    def start(self, *options: str) -> "ServerProcess":
         """Returns as soon as it answers."""
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "serve", "--port", str(self.port)],
+                [*COMMAND, "serve", "--port", str(self.port), *options],
                 cwd=self.cli.directory,
                 env=self.cli.environment(),
                 stdout=subprocess.PIPE,

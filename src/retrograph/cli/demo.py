@@ -50,7 +50,8 @@ def demo(
 
 
 async def _demo(directory: Path) -> ExitCode:
-    from retrograph.cli.demo_stage import prepared, sandbox_process, settings_of
+    from retrograph.cli.demo_stage import prepared, settings_of
+    from retrograph.cli.sandbox_process import sandbox_process
     from retrograph.telemetry.logging import configure_logging
 
     configure_logging(level="warning", format="text", environment="demo")

@@ -2,7 +2,8 @@
 
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,11 +14,17 @@ from retrograph.errors import UsageError
 if TYPE_CHECKING:
     from retrograph.config import Settings
 
+SANDBOX_IDS: Final = Path("sandbox-users.txt")
+"""Where a sandbox that a server brings along writes whom it knows."""
+
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0: one that is free.", min=0, max=65_535)] = 8080,
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older graph up to date first.")] = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Serve the history services as well, on the sample: to try it all out.")
+    ] = False,
 ) -> None:
     """Serve the console and the API, run jobs in the background, and look after those that paused.
 
@@ -26,14 +33,15 @@ def serve(
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise UsageError("the server needs an optional dependency: pip install 'retrograph[server]'")
-    run(_serve(configured(), host, port, migrate=migrate))
+    run(_serve(configured(), host, port, migrate=migrate, sandbox=sandbox))
 
 
-async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -> None:
+async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, sandbox: bool) -> None:
     import asyncio
     from contextlib import AsyncExitStack
 
     from retrograph.cli.foreground import who
+    from retrograph.cli.sandbox_process import with_sandbox
     from retrograph.cli.signals import Signals
     from retrograph.clock import SystemClock
     from retrograph.entry.links import LINK_MINUTES
@@ -46,6 +54,9 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool) -
 
     refuse_open_door(settings, host)
     async with AsyncExitStack() as stack:
+        if sandbox:
+            settings = await stack.enter_async_context(with_sandbox(settings, SANDBOX_IDS))
+            say(f"history comes from the sample: its users are in {SANDBOX_IDS}, its purchases end on 2018-01-02")
         entry_store = await stack.enter_async_context(open_entry_store(settings))
         entry = await build_entry(settings, entry_store, SystemClock(), host=host)
         served = await stack.enter_async_context(open_served(settings, migrate=migrate))
