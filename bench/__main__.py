@@ -33,8 +33,9 @@ def machine(options: Options) -> str:
         f"{os.cpu_count()} cores",
         f"Python {platform.python_version()}",
         f"Neo4j {PRESENT.version}, {options.heap} heap, driver {version('neo4j')}",
+        f"the first {options.users} users" if options.users is not None else "",
     )
-    return ", ".join(parts)
+    return ", ".join(filter(None, parts))
 
 
 def main() -> int:
@@ -43,7 +44,8 @@ def main() -> int:
     if unknown:
         print(f"There is no row {', '.join(sorted(unknown))}; there are:", *(row.name for row in ROWS), sep="\n  ")
         return 2
-    options = Options(pairs=1 if arguments.tiny else arguments.pairs, tiny=arguments.tiny, heap=arguments.heap)
+    pairs = 1 if arguments.tiny else arguments.pairs
+    options = Options(pairs=pairs, tiny=arguments.tiny, heap=arguments.heap, users=arguments.users)
     spare_the_interpreter()  # as the product's own processes do
     write = not (arguments.tiny or arguments.dry)
     chosen = [row for row in ROWS if not arguments.rows or row.name in arguments.rows]
@@ -69,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of: {', '.join(row.name for row in ROWS)}")
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs of each row ({PAIRS})")
     parser.add_argument("--heap", default="1g", help="the heap of Neo4j (1g)")
+    parser.add_argument("--users", type=int, help="so many of the sample's users, in the rows about Neo4j (all)")
     parser.add_argument("--tiny", action="store_true", help="a few users, one pair: does the benchmark itself work?")
     parser.add_argument("--dry", action="store_true", help="print only, leave the document as it is")
     return parser.parse_args()

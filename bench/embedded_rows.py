@@ -94,6 +94,11 @@ async def _join(graph: SqliteGraph, work: _Work, watch: Stopwatch) -> None:
                 await gather(*(writer.join(facts) for facts in batch))
 
 
+def _lap(watch: Stopwatch, purchases: int) -> Lap:
+    """With its processor time, which other work on the machine touches less than the time that passes."""
+    return watch.lap(purchases, **{"CPU ns a purchase": 1e9 * watch.cpu / purchases})
+
+
 @asynccontextmanager
 async def _sqlite(options: Options, *, again: bool) -> AsyncIterator[Sides]:
     spare_the_interpreter()
@@ -114,13 +119,13 @@ async def _sqlite(options: Options, *, again: bool) -> AsyncIterator[Sides]:
                 assert (stats.relationships["PURCHASED"], stats.totals["times"]) == (edges, work.purchases)
             finally:
                 await graph.close()
-        return watch.lap(work.purchases)
+        return _lap(watch, work.purchases)
 
     async def reference() -> Lap:
         watch = Stopwatch()
         with tempfile.TemporaryDirectory() as folder:
             assert insert(Path(folder) / "bare.db", batches, watch) == edges
-        return watch.lap(work.purchases)
+        return _lap(watch, work.purchases)
 
     yield Sides(ours=ours, reference=reference)
 

@@ -80,11 +80,15 @@ class Sides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`pairs` of a row; `tiny`: a few users only, to see that the benchmark itself works; `heap` of the server."""
+    """`pairs` of a row; `tiny`: a few users only, to see that the benchmark itself works; `heap` of the server.
+
+    `users`: so many of the sample's users in the rows about Neo4j, the first in order of id; all unless told otherwise.
+    """
 
     pairs: int = PAIRS
     tiny: bool = False
     heap: str = "1g"
+    users: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

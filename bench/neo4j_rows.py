@@ -86,7 +86,7 @@ class Load:
 
 @asynccontextmanager
 async def _load(options: Options, lanes: int) -> AsyncIterator[Load]:
-    sample = Sample(TINY_USERS if options.tiny else None)
+    sample = Sample(TINY_USERS if options.tiny else options.users)
     async with neo4j_with(options) as place, knowing_writer(place.graph, sample, lanes) as writer:
         yield Load(place, writer, sample, lanes)
 
