@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of: {', '.join(row.name for row in ROWS)}")
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs of each row ({PAIRS})")
     parser.add_argument("--heap", default="1g", help="the heap of Neo4j (1g)")
-    parser.add_argument("--users", type=int, help="so many of the sample's users, in the rows about Neo4j (all)")
+    parser.add_argument("--users", type=int, help="how many users the rows about loads into Neo4j take (all)")
     parser.add_argument("--tiny", action="store_true", help="a few users, one pair: does the benchmark itself work?")
     parser.add_argument("--dry", action="store_true", help="print only, leave the document as it is")
     return parser.parse_args()

@@ -1,6 +1,7 @@
 """The rows about the engine: what a job adds to an item, and what a million ids cost in memory."""
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -132,6 +133,15 @@ async def _memory(options: Options) -> AsyncIterator[Sides]:
         yield Sides(ours=ours, reference=reference)
 
 
+# The system takes a process's peak to be at least that of the one which started it, so a small one starts it.
+_WATCHED: Final = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_maxrss, used.ru_utime + used.ru_stime)
+sys.exit(code)"""
+
+
 def _walk(folder: Path, ids: int) -> Lap:
     """A dry run of a file of ids by the command itself; its peak is what the system says of the process."""
     file = folder / f"{ids}.txt"
@@ -141,13 +151,10 @@ def _walk(folder: Path, ids: int) -> Lap:
     arguments += ["--as-of", "2018-01-02", "--rate-limit", "10000", "--batch-size", "5000"]
     environment = {**os.environ, "RETROGRAPH_UPSTREAM": upstream, "RETROGRAPH_STORE": f"sqlite:///{folder}/jobs.db"}
     began = time.perf_counter()
-    quiet = [(os.POSIX_SPAWN_OPEN, output, os.devnull, os.O_WRONLY, 0) for output in (1, 2)]
-    command = [sys.executable, "-m", "retrograph.cli.main", *arguments]
-    process = os.posix_spawn(sys.executable, command, environment, file_actions=quiet)
-    _, status, usage = os.wait4(process, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    cpu = usage.ru_utime + usage.ru_stime
-    return Lap(seconds=time.perf_counter() - began, cpu=cpu, amount=ids, counts={"peak MB": usage.ru_maxrss / MEGABYTE})
+    command = [sys.executable, "-c", _WATCHED, sys.executable, "-m", "retrograph.cli.main", *arguments]
+    told = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout.split()
+    peak, cpu = float(told[0]) / MEGABYTE, float(told[1])
+    return Lap(seconds=time.perf_counter() - began, cpu=cpu, amount=ids, counts={"peak MB": peak})
 
 
 def megabytes_more(ours: Lap, reference: Lap) -> float:

@@ -82,7 +82,8 @@ class Sides:
 class Options:
     """`pairs` of a row; `tiny`: a few users only, to see that the benchmark itself works; `heap` of the server.
 
-    `users`: so many of the sample's users in the rows about Neo4j, the first in order of id; all unless told otherwise.
+    `users`: so many of the sample's users in the rows about loads into Neo4j, the first in order of id; all unless told
+    otherwise.
     """
 
     pairs: int = PAIRS

@@ -140,7 +140,7 @@ def _theirs(user: History) -> History:
 def _live(*, replay: bool, lanes: int = 1) -> Callable[[Options], AbstractAsyncContextManager[Sides]]:
     @asynccontextmanager
     async def sides(options: Options) -> AsyncIterator[Sides]:
-        sample = Sample(TINY_USERS if options.tiny else options.users)
+        sample = Sample(TINY_USERS if options.tiny else None)
         events = events_of(sample.lines, TINY_BATCH if options.tiny else BATCH)
         async with neo4j_with(options) as place, knowing_writer(place.graph, sample, lanes) as writer:
             live = Live(place, writer, sample, events)
