@@ -14,6 +14,7 @@ from retrograph.jobs.wording import (
     counted,
     doing,
     ended,
+    failed,
     noun,
     pace,
     plain,
@@ -103,8 +104,8 @@ def _pace_words(job: Job) -> tuple[Part, ...]:
     if job.retry is not None and job.parameters.mode != "cursor":
         after = "stops then" if job.parameters.mode == "failed" and not job.complete else "goes on from the cursor then"
         after = "ends then" if job.complete else after
-        again = counted(job.kind, job.counts.failed)
-        return (f"Trying {again} that failed once more{_rate(job)}{_why_not_faster(job)}; {after}",)
+        again = "the chosen failures" if job.retry.selected else failed(job.kind, job.counts.failed)
+        return (f"Retrying {again}{_rate(job)}{_why_not_faster(job)}; {after}",)
     if job.rate is None:
         return (f"{doing(job.kind, dry_run=job.spec.dry_run)}; the first of this run are under way",)
     if not job.rate:

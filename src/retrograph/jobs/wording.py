@@ -44,6 +44,12 @@ def counted(kind: str, count: int) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
+def failed(kind: str, count: int) -> str:
+    """`1 failed user`, `21 failed users`."""
+    one, many = _NOUNS.get(kind, ("item", "items"))
+    return f"{count:,} failed {one if count == 1 else many}"
+
+
 def noun(kind: str) -> str:
     """What a kind's items are called, in the plural."""
     return _NOUNS.get(kind, ("item", "items"))[1]

@@ -184,6 +184,21 @@ def test_ids_may_be_pasted_in_any_of_the_usual_ways() -> None:
     assert start_form.pasted("a\nb, c;d\r\n\te ") == ["a", "b", "c", "d", "e"]
 
 
+async def test_a_key_alone_begins_anew_with_its_own_users(pages: Pages) -> None:
+    await started(pages, await send(pages, ids="ann", key="cohort"))
+    await until(lambda: pages.world.load.finished == 1)
+    await pages.world.run(["other"], key="cohort", dry_run=True)
+    job = await started(pages, await send(pages, key="cohort", reset_cursor="on"))
+    await until(lambda: pages.world.load.finished == 2)
+    assert (job.key, job.total, pages.world.load.done) == ("cohort", 1, {"ann": 2})
+
+
+async def test_a_new_key_needs_users(pages: Pages) -> None:
+    answer = await send(pages, key="new")
+    assert answer.status_code == 422
+    assert 'id="purchases-ids-problem"' in answer.text
+
+
 async def test_very_many_ids_may_be_pasted(pages: Pages) -> None:
     ids = "\n".join(f"user-{number:07}" for number in range(120_000))
     answer = await pages.client.post(

@@ -92,8 +92,8 @@ class _Submission:
         self._values = {name: value for name, value in sent.items() if isinstance(value, str)} | {"sent": "1"}
         typed = start_form.typed(self._kind, self._values)
         self._problems.update(typed.problems)
-        chosen = await self._chosen(sent.get("file"))
         key = self._key()
+        chosen = await self._chosen(sent.get("file"))
         if self._problems:
             return await self._again(422)
         try:
@@ -157,9 +157,9 @@ class _Submission:
             self._upload, _ = await self._context.service.upload(upload_id)
         if self._upload is not None:
             self._values["upload_id"] = self._upload.upload_id
-        return self._named()
+        return await self._named()
 
-    def _named(self) -> Chosen:
+    async def _named(self) -> Chosen:
         match self._values.get("users"):
             case "same" if self._like is not None:
                 return Chosen(job=self._like.job_id)
@@ -176,8 +176,11 @@ class _Submission:
         ids = start_form.pasted(self._values.get("ids", ""))
         if ids:
             return Chosen(user_ids=ids)
-        if self._values.get("key", "").strip() and "reset_cursor" not in self._values:
-            return Chosen()
+        key = self._values.get("key", "").strip() or None
+        looked_up = key is not None and "key" not in self._problems
+        known = None if not looked_up else await self._context.service.known(self._kind.name, key)
+        if known is not None and known.list_id is not None:
+            return Chosen(job=known.job_id)  # also to begin anew: its users are kept, whatever became of their list
         raise UsageError("paste at least one id, or choose where they come from", field="ids")
 
     async def _again(self, status: int, answer: StartAnswer | None = None) -> Response:
