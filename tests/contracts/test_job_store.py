@@ -117,10 +117,35 @@ async def test_failures_are_summed_up_by_class_with_their_times_and_an_example(s
     await store.checkpoint(lease, processed(1, 0, "2", failures=failing("x", "y", at=5)), LEASE_MS)
     other = [FailedItem(item="z", error_class="MalformedAnswer", message="odd", at=7)]
     await store.checkpoint(lease, processed(2, 0, "3", failures=other), LEASE_MS)
-    await store.checkpoint(lease, processed(3, 0, "3", failures=failing("x", message="again", at=9)), LEASE_MS)
+    await store.checkpoint(lease, processed(3, 0, "3", failures=failing("x", at=9)), LEASE_MS)
     most, least = (await store.failure_summary(lease.job_id)).groups
     assert (most.error_class, most.count, most.first_at, most.last_at, most.item) == ("ServiceFailed", 2, 5, 9, "y")
     assert (least.error_class, least.count, least.item, least.message) == ("MalformedAnswer", 1, "z", "odd")
+
+
+async def test_failures_of_one_cause_are_counted_and_retried_together(store: SqlJobStore, stores: Stores) -> None:
+    lease = (await running(store)).lease
+    said = "orders: /user/{}/list?since=1 was answered with {} (X-Request-Id 0123456789abcdef)"
+    causes = {"user-1": 410, "user-2": 404, "user-3": 410}
+    failed = [
+        FailedItem(item=item, error_class="ServiceFailed", message=said.format(item, status), at=5)
+        for item, status in causes.items()
+    ]
+    await store.checkpoint(lease, processed(1, 0, "3", failures=failed), LEASE_MS)
+    summary = await store.failure_summary(lease.job_id)
+    assert [(group.cause, group.count, group.item) for group in summary.groups] == [
+        ("orders: … was answered with 410", 2, "user-3"),
+        ("orders: … was answered with 404", 1, "user-2"),
+    ]
+    gone = Selection(cause="orders: … was answered with 410")
+    assert await store.count_failures(lease.job_id, gone) == 2
+    listed = await store.failures(lease.job_id, FailureQuery(cause=gone.cause))
+    assert [failure.item for failure in listed] == ["user-1", "user-3"]
+    stores.time.advance(LEASE_MS)
+    claimed = await store.claim(claim_of(await store.get(lease.job_id), "b", retry=gone))
+    assert isinstance(claimed, Claimed)
+    selected = await store.failures(lease.job_id, FailureQuery(selected=True))
+    assert [failure.item for failure in selected] == ["user-1", "user-3"]
 
 
 async def test_what_slows_a_run_down_is_saved_with_the_checkpoint(store: SqlJobStore) -> None:

@@ -135,6 +135,9 @@ def retry(
     key: Key,
     item: Annotated[list[str] | None, typer.Option(help="Only this user; repeat it for more.", metavar="ID")] = None,
     error_class: Annotated[str | None, typer.Option(help="Only failures of this class.", metavar="CLASS")] = None,
+    cause: Annotated[
+        str | None, typer.Option(help="Only failures of this cause, as the console names it.", metavar="CAUSE")
+    ] = None,
     rate_limit: Annotated[float | None, typer.Option(help="Users a second, 0.1-10000.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Users at the same time, 1-64.")] = None,
     once: Annotated[bool, typer.Option("--once", help="End where a run ends, instead of going on.")] = False,
@@ -146,7 +149,7 @@ def retry(
     """
     parameters: dict[str, object] = {"rate_limit": rate_limit, "concurrency": concurrency}
     given = {name: value for name, value in parameters.items() if value is not None}
-    raise typer.Exit(run(_retry(configured(), key, item or [], error_class, given, once, as_json)))
+    raise typer.Exit(run(_retry(configured(), key, item or [], error_class, cause, given, once, as_json)))
 
 
 async def _retry(
@@ -154,6 +157,7 @@ async def _retry(
     key: str,
     items: list[str],
     error_class: str | None,
+    cause: str | None,
     given: dict[str, object],
     once: bool,
     as_json: bool,
@@ -164,7 +168,7 @@ async def _retry(
     from retrograph.wiring.service import open_service
 
     display = Display()
-    selection = Selection(items=items, error_class=error_class)
+    selection = Selection(items=items, error_class=error_class, cause=cause)
     async with open_service(settings, starts=True, graph=True) as service:
         answer = await service.retry(key, selection, who(), given, display)
         return await follow(service, answer, display, once=once, as_json=as_json)

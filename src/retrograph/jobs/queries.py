@@ -84,6 +84,7 @@ class FailureQuery:
     """
 
     error_class: str | None = None
+    cause: str | None = None
     resolved: bool | None = None
     selected: bool = False
     latest_first: bool = False
@@ -94,23 +95,25 @@ class FailureQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Failures that are to be retried: of these items, of this class, or, without either, all unresolved ones."""
+    """Failures that are to be retried: of these items, this class, this cause, or, without any, all unresolved ones."""
 
     items: Sequence[str] = ()
     error_class: str | None = None
+    cause: str | None = None
 
     @property
     def everything(self) -> bool:
         """Whether it leaves nothing out."""
-        return not self.items and self.error_class is None
+        return not self.items and self.error_class is None and self.cause is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """The unresolved failures of one class: how many, the first and last time (milliseconds), and the latest new one
-    as an example."""
+    """The unresolved failures of one cause: how many, the first and last time (milliseconds), and the latest new one
+    as an example. `cause` is what their messages have in common."""
 
     error_class: str
+    cause: str
     count: int
     first_at: int
     last_at: int
@@ -120,14 +123,10 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureSummary:
-    """How many unresolved failures there are of each class, the most frequent first."""
+    """How many unresolved failures there are, by class and by cause, the most frequent first; at most 50 causes."""
 
+    by_class: Mapping[str, int] = field(default_factory=dict)
     groups: Sequence[FailureGroup] = ()
-
-    @property
-    def by_class(self) -> Mapping[str, int]:
-        """The counts alone."""
-        return {group.error_class: group.count for group in self.groups}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

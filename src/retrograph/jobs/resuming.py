@@ -72,6 +72,8 @@ def named(selection: Selection) -> str:
         parts.append(f"of {', '.join(list(selection.items)[:5])}")
     if selection.error_class is not None:
         parts.append(f"of class {selection.error_class}")
+    if selection.cause:
+        parts.append(f"of the cause {selection.cause!r}")
     return "".join(f" {part}" for part in parts)
 
 

@@ -121,9 +121,10 @@ def sample_as_json(sample: Sample) -> dict[str, Json]:
 
 
 def group_as_json(group: FailureGroup) -> dict[str, Json]:
-    """The unresolved failures of one class."""
+    """The unresolved failures of one cause."""
     return {
         "error_class": group.error_class,
+        "cause": group.cause,
         "count": group.count,
         "first_at": iso(group.first_at),
         "last_at": iso(group.last_at),

@@ -158,6 +158,7 @@ failures = Table(
     Column("attempts", Integer, nullable=False),
     Column("error_class", Text, nullable=False),
     Column("message", Text, nullable=False),
+    Column("cause", Text),
     Column("first_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),
     Column("resolved_at", BigInteger),

@@ -13,7 +13,7 @@ from retrograph.jobs.sql.moves import ENGINE, end_run, lease_holds, locked_now, 
 from retrograph.jobs.sql.rows import packed, summed, to_json
 from retrograph.jobs.state import HELD, JobState, settle
 from retrograph.jobs.store import Asked, Checkpoint, Ending, FailedItem, Lease
-from retrograph.jobs.text import MESSAGE_LENGTH, WORD_LENGTH, stored
+from retrograph.jobs.text import MESSAGE_LENGTH, WORD_LENGTH, cause, stored
 from retrograph.store.engine import Database
 from retrograph.store.tables import failures, jobs, runs, samples
 
@@ -188,6 +188,7 @@ def _new(job_id: str, number: int, failure: FailedItem) -> dict[str, Any]:
         "attempts": 1,
         "error_class": stored(failure.error_class, WORD_LENGTH),
         "message": stored(failure.message, MESSAGE_LENGTH),
+        "cause": cause(failure.message, failure.item),
         "first_at": failure.at,
         "last_at": failure.at,
     }
@@ -202,6 +203,7 @@ def _again(connection: Connection, job_id: str, failure: FailedItem) -> None:
             attempts=failures.c.attempts + 1,
             error_class=stored(failure.error_class, WORD_LENGTH),
             message=stored(failure.message, MESSAGE_LENGTH),
+            cause=cause(failure.message, failure.item),
             last_at=failure.at,
             resolved_at=None,
         )

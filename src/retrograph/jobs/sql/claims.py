@@ -1,9 +1,9 @@
 """Taking a job's lease: at most one holder for a job, and one job for a lane, whatever the processes do."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, literal_column, select, update
 
 from retrograph.jobs.sql.freezing import adopt
 from retrograph.jobs.sql.moves import bury_one, lease_holds, locked_now, move, read_job
@@ -13,6 +13,9 @@ from retrograph.jobs.store import Claim, ClaimAnswer, Claimed, Held, Lease, NotC
 from retrograph.jobs.text import WORD_LENGTH, stored
 from retrograph.store.engine import Database
 from retrograph.store.tables import failures, jobs, lanes, runs
+
+CAUSE: Final = func.coalesce(failures.c.cause, literal_column("''"))
+"""Failures that were recorded before causes were have none."""
 
 _IN_LIST = 500
 
@@ -167,6 +170,8 @@ def selected(job_id: str, selection: Selection) -> list[Any]:
     mine = (failures.c.job_id == job_id) & failures.c.resolved_at.is_(None)
     if selection.error_class is not None:
         mine &= failures.c.error_class == selection.error_class
+    if selection.cause is not None:
+        mine &= CAUSE == selection.cause
     if not selection.items:
         return [mine]
     items = sorted(set(selection.items))

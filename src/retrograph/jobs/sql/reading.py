@@ -1,16 +1,19 @@
 """What is shown of one job: found through an index, never more than asked for."""
 
 from collections.abc import Sequence
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, false, func, or_, select
 
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
-from retrograph.jobs.sql.claims import selected
+from retrograph.jobs.sql.claims import CAUSE, selected
 from retrograph.jobs.sql.rows import JOB_COLUMNS, event_of, failure_of, job_of, run_of, sample_of
 from retrograph.jobs.state import RESUMABLE
 from retrograph.jobs.store import FailureGroup, FailureQuery, FailureSummary, Selection
 from retrograph.store.engine import Database
 from retrograph.store.tables import events, failures, jobs, runs, samples
+
+MOST_GROUPS: Final = 50
 
 
 def find(connection: Connection, graph_id: str, key: str) -> Job | None:
@@ -56,6 +59,8 @@ def list_failures(connection: Connection, job_id: str, query: FailureQuery) -> S
     wanted = select(failures).where(failures.c.job_id == job_id)
     if query.error_class is not None:
         wanted = wanted.where(failures.c.error_class == query.error_class)
+    if query.cause is not None:
+        wanted = wanted.where(CAUSE == query.cause)
     if query.resolved is not None:
         done = failures.c.resolved_at
         wanted = wanted.where(done.is_not(None) if query.resolved else done.is_(None))
@@ -79,27 +84,29 @@ def count_failures(connection: Connection, job_id: str, selection: Selection) ->
 
 def failure_summary(connection: Connection, job_id: str) -> FailureSummary:
     """See `JobStore.failure_summary`."""
-    kind, number = failures.c.error_class, failures.c.number
-    figures = (kind, func.count(), func.min(failures.c.first_at), func.max(failures.c.last_at), func.max(number))
-    wanted = select(*figures).where(failures.c.job_id == job_id, failures.c.resolved_at.is_(None)).group_by(kind)
-    found = connection.execute(wanted.order_by(func.count().desc(), kind)).all()
-    example = select(number, failures.c.item, failures.c.message)
-    latest = [row[4] for row in found]
-    examples = connection.execute(example.where(failures.c.job_id == job_id, number.in_(latest))).all()
-    words = {row[0]: (row[1], row[2]) for row in examples}
+    kind, number, mine = failures.c.error_class, failures.c.number, failures.c.job_id == job_id
+    unresolved = mine & failures.c.resolved_at.is_(None)
+    totals = connection.execute(select(kind, func.count()).where(unresolved).group_by(kind)).all()
+    figures = (kind, CAUSE, func.count(), func.min(failures.c.first_at), func.max(failures.c.last_at), func.max(number))
+    grouped = select(*figures).where(unresolved).group_by(kind, CAUSE).order_by(func.count().desc(), kind, CAUSE)
+    found = connection.execute(grouped.limit(MOST_GROUPS)).all()
+    example = select(number, failures.c.item, failures.c.message).where(mine, number.in_([row[5] for row in found]))
+    words = {row[0]: (row[1], row[2]) for row in connection.execute(example)}
     return FailureSummary(
-        groups=[
-            FailureGroup(
-                error_class=row[0],
-                count=row[1],
-                first_at=row[2],
-                last_at=row[3],
-                item=item,
-                message=message,
-            )
-            for row in found
-            for item, message in [words.get(row[4], ("", ""))]
-        ]
+        by_class={row[0]: row[1] for row in sorted(totals, key=lambda row: (-row[1], row[0]))},
+        groups=[_group(row, *words.get(row[5], ("", ""))) for row in found],
+    )
+
+
+def _group(row: Row[Any], item: str, message: str) -> FailureGroup:
+    return FailureGroup(
+        error_class=row[0],
+        cause=row[1],
+        count=row[2],
+        first_at=row[3],
+        last_at=row[4],
+        item=item,
+        message=message,
     )
 
 

@@ -122,9 +122,10 @@ class FailuresDocument(_Document):
 
 
 class FailureGroupDocument(_Document):
-    """The unresolved failures of one class, with the latest as an example."""
+    """The unresolved failures of one cause, with the latest as an example."""
 
     error_class: str
+    cause: str = Field(description="What their messages have in common.")
     count: int
     first_at: str
     last_at: str

@@ -86,7 +86,7 @@ async def failures(
 
 @router.get("/{key}/failures/groups", response_model=shapes.FailureGroupsDocument, responses=problems(404))
 async def failure_groups(context: Context, key: str) -> JSONResponse:
-    """Counts the unresolved failures by class."""
+    """Counts the unresolved failures by class and cause, the most frequent first; at most 50 causes."""
     summary = await context.service.failure_summary(key)
     return JSONResponse({"items": [group_as_json(group) for group in summary.groups]})
 

@@ -10,6 +10,7 @@ from retrograph.jobs.definitions import DEFINITIONS, Definition
 from retrograph.jobs.keys import checked_key
 from retrograph.jobs.queries import Selection
 from retrograph.jobs.requests import StartRequest
+from retrograph.jobs.text import stored
 from retrograph.web.api.bodies import read_object
 from retrograph.web.context import WebContext
 from retrograph.wiring.choosing import Chosen, source_of
@@ -40,8 +41,13 @@ async def start_request(context: WebContext, body: dict[str, Any], who: str) -> 
 def retry_of(body: dict[str, Any]) -> tuple[Selection, dict[str, Any]]:
     """Which failures a body names, and with which parameters. Raises UsageError naming the field."""
     given = {name: value for name, value in body.items() if value is not None}
-    selection = Selection(items=_texts(given, "items") or (), error_class=_text(given, "error_class"))
-    wanted = {name: value for name, value in given.items() if name not in ("items", "error_class")}
+    said = _text(given, "cause")
+    selection = Selection(
+        items=_texts(given, "items") or (),
+        error_class=_text(given, "error_class"),
+        cause=None if said is None else stored(said),
+    )
+    wanted = {name: value for name, value in given.items() if name not in ("items", "error_class", "cause")}
     parameters.read(wanted)
     return selection, wanted
 
@@ -110,6 +116,7 @@ RETRY: Final = _body(
     {
         "items": {**_LIST, "description": "Only these items."},
         "error_class": {**_TEXT, "description": "Only failures of this class."},
+        "cause": {**_TEXT, "description": "Only failures of this cause, as the groups name it."},
         **_PARAMETERS,
     }
 )

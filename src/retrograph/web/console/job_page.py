@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from retrograph.clock import from_millis
 from retrograph.jobs.definitions import DEFINITIONS, Definition
 from retrograph.jobs.job import Job, Run
-from retrograph.jobs.queries import FailureSummary
+from retrograph.jobs.queries import FailureGroup, FailureSummary
 from retrograph.jobs.state import HELD, JobState
 from retrograph.jobs.wording import noun
 from retrograph.web.console.formatting import day, duration, number, plural, rate
@@ -163,10 +163,13 @@ def _retried(job: Job) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Failures of one class."""
+    """Failures of one cause."""
 
     error_class: str
+    cause: str
     title: str
+    kind: str
+    """What sort of error it is, in words."""
     count: int
     first_at: int
     last_at: int
@@ -183,17 +186,31 @@ def groups(job: Job, summary: FailureSummary) -> Sequence[Group]:
     return [
         Group(
             error_class=found.error_class,
-            title=_ERRORS.get(found.error_class, found.error_class),
+            cause=found.cause,
+            title=found.cause or _ERRORS.get(found.error_class, found.error_class),
+            kind=_ERRORS.get(found.error_class, found.error_class) if found.cause else "",
             count=found.count,
             first_at=found.first_at,
             last_at=found.last_at,
             item=found.item,
             message=found.message,
-            href=f"{address(job, 'Failures')}?" + urlencode({"error_class": found.error_class}),
-            retry=retry(job, error_class=found.error_class),
+            href=f"{address(job, 'Failures')}?" + urlencode(_means(found)),
+            retry=retry(job, **_means(found)),
         )
         for found in summary.groups
     ]
+
+
+def _means(found: FailureGroup) -> dict[str, str]:
+    """How an address names a group; failures that were recorded without a cause are those of their class."""
+    return {"error_class": found.error_class, **({"cause": found.cause} if found.cause else {})}
+
+
+def chosen(error_class: str, cause: str | None) -> str:
+    """The part of an address that keeps a list to one class or cause; it begins with `&`, or is empty."""
+    given = {"error_class": error_class or None, "cause": cause}
+    kept = urlencode({name: value for name, value in given.items() if value is not None})
+    return f"&{kept}" if kept else ""
 
 
 def retry(job: Job, **values: str) -> str | None:

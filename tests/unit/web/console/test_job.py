@@ -34,6 +34,7 @@ async def test_it_opens_with_one_sentence_and_its_counts(pages: Pages) -> None:
     assert f'href="/jobs/{job.job_id}/failures">2 failed</a>' in page
     assert f'data-live-job="{job.job_id}"' in page
     assert "A service went on failing after every try" in page
+    assert ">no luck</a>" in page
 
 
 async def test_the_live_part_is_the_page_without_its_frame(pages: Pages) -> None:
@@ -52,6 +53,18 @@ async def test_failures_are_listed_by_error_with_what_can_be_retried(pages: Page
     assert "Retry all 2…" in page
     mended = await pages.text(f"/jobs/{job.job_id}/failures?resolved=1")
     assert "Nothing was mended yet" in mended
+
+
+async def test_failures_of_one_cause_are_listed_and_retried_together(pages: Pages) -> None:
+    job = await failed(pages, message="/user/user-3 was answered with 410")
+    page = await pages.text(f"/jobs/{job.job_id}/failures")
+    address = f"/jobs/{job.job_id}/failures?error_class=ServiceFailed&amp;cause=%E2%80%A6+was+answered+with+410"
+    assert f'href="{address}"' in page
+    one = await pages.text(address.replace("&amp;", "&"))
+    assert "item=user-3" in one
+    assert "item=user-5" not in one
+    question = await pages.text(f"/actions/retry?job={job.job_id}&error_class=ServiceFailed&cause=… was answered with 410")
+    assert "Retry 1 failure of cohort?" in question
 
 
 async def test_failures_are_a_file_for_spreadsheets(pages: Pages) -> None:

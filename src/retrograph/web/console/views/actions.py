@@ -10,7 +10,8 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from retrograph.errors import RetrographError, UsageError
 from retrograph.jobs.job import Job
-from retrograph.jobs.queries import Selection
+from retrograph.jobs.queries import FailureSummary, Selection
+from retrograph.jobs.text import stored
 from retrograph.web.console.formatting import plural
 from retrograph.web.console.list_query import cleaned
 from retrograph.web.console.offers import Question, Verb, question, verb_of, why_not
@@ -46,6 +47,8 @@ class Wish:
         chosen = [("item", item) for item in self.selection.items]
         if self.selection.error_class is not None:
             chosen.append(("error_class", self.selection.error_class))
+        if self.selection.cause is not None:
+            chosen.append(("cause", self.selection.cause))
         return [*(("job", job) for job in self.jobs), *chosen, ("back", self.back)]
 
 
@@ -127,7 +130,17 @@ async def _failures(context: WebContext, wish: Wish, jobs: Sequence[Job]) -> int
     if wish.selection.items:
         return len(wish.selection.items)
     summaries = [await context.service.failure_summary(job.job_id) for job in jobs]
-    return sum(summary.by_class.get(wish.selection.error_class or "", 0) for summary in summaries)
+    return sum(wanted_of(summary, wish.selection) for summary in summaries)
+
+
+def wanted_of(summary: FailureSummary, selection: Selection) -> int:
+    """How many of these failures a class or a cause means."""
+    if selection.cause is None:
+        return summary.by_class.get(selection.error_class or "", 0)
+    classes = (None, *summary.by_class) if selection.error_class is None else (selection.error_class,)
+    return sum(
+        group.count for group in summary.groups if group.cause == selection.cause and group.error_class in classes
+    )
 
 
 async def _jobs(context: WebContext, wish: Wish) -> Sequence[Job]:
@@ -148,10 +161,14 @@ def _wish(verb: str, given: Mapping[str, Sequence[str]]) -> Wish:
     return Wish(
         verb=known,
         jobs=jobs,
-        selection=Selection(items=items, error_class=error_class),
+        selection=Selection(items=items, error_class=error_class, cause=_stored(next(iter(given.get("cause", ())), None))),
         why=next(iter(given.get("why", ())), "")[:200],
         back=_back(next(iter(given.get("back", ())), "/jobs")),
     )
+
+
+def _stored(cause: str | None) -> str | None:
+    return stored(cause) if cause else None
 
 
 def _back(address: str) -> str:

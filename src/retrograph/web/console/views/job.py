@@ -13,6 +13,7 @@ from retrograph.jobs.job import Failure, Job, LogEvent
 from retrograph.jobs.queries import FailureQuery
 from retrograph.jobs.sentence import sentence_of
 from retrograph.jobs.starting import CLAMPED
+from retrograph.jobs.text import stored
 from retrograph.jobs.watchdog import Patience, resumes_at
 from retrograph.web.console import commands, job_page, spreadsheet
 from retrograph.web.console.chart import chart
@@ -26,6 +27,7 @@ router = APIRouter(prefix="/jobs")
 FAILURES_PER_PAGE: Final = 100
 EVENTS_SHOWN: Final = 500
 Word = Annotated[str, Query(pattern=r"^[A-Za-z0-9_.]*$", max_length=200)]
+Text = Annotated[str, Query(max_length=300)]
 Place = Annotated[int, Query(ge=0, le=2**53)]
 CLAMPED_SHOWN_MS: Final = 900_000
 """What a start clamped stands on the overview for so long; afterwards under Spec."""
@@ -53,24 +55,38 @@ async def overview(context: Context, request: Request, key: str) -> HTMLResponse
 
 @router.get("/{key}/failures")
 async def failures(
-    context: Context, request: Request, key: str, error_class: Word = "", resolved: bool = False, after: Place = 0
+    context: Context,
+    request: Request,
+    key: str,
+    error_class: Word = "",
+    cause: Text | None = None,
+    resolved: bool = False,
+    after: Place = 0,
 ) -> HTMLResponse:
     """What failed, and why."""
     job = await context.service.show(key)
     query = FailureQuery(
-        error_class=error_class or None, resolved=resolved, after=after or None, limit=FAILURES_PER_PAGE + 1
+        error_class=error_class or None,
+        cause=_cause(cause),
+        resolved=resolved,
+        after=after or None,
+        limit=FAILURES_PER_PAGE + 1,
     )
     found = await _some(context.service.failures(job.job_id, query), FAILURES_PER_PAGE + 1)
     shown = found[:FAILURES_PER_PAGE]
+    summary = await context.service.failure_summary(job.job_id)
     return _page(
         context,
         request,
         job,
         "Failures",
-        groups=job_page.groups(job, await context.service.failure_summary(job.job_id)),
+        groups=job_page.groups(job, summary),
         failures=[(failure, job_page.retry(job, item=failure.item)) for failure in shown],
         error_class=error_class,
+        cause=cause,
         resolved=resolved,
+        classes=summary.by_class,
+        chosen=job_page.chosen(error_class, cause),
         after=after,
         next=shown[-1].number if len(found) > FAILURES_PER_PAGE else None,
         retry_all=job_page.retry(job) if job.counts.failed else None,
@@ -79,11 +95,11 @@ async def failures(
 
 @router.get("/{key}/failures.csv")
 async def failures_as_csv(
-    context: Context, key: str, error_class: Word = "", resolved: bool = False
+    context: Context, key: str, error_class: Word = "", cause: Text | None = None, resolved: bool = False
 ) -> StreamingResponse:
     """All of them, for a spreadsheet; streamed, however many there are."""
     job = await context.service.show(key)
-    query = FailureQuery(error_class=error_class or None, resolved=resolved)
+    query = FailureQuery(error_class=error_class or None, cause=_cause(cause), resolved=resolved)
     name = f"{job.key.replace(':', '-')}-failures.csv"
     return StreamingResponse(
         spreadsheet.lines(context.service.failures(job.job_id, query)),
@@ -123,6 +139,11 @@ async def log(context: Context, request: Request, key: str) -> HTMLResponse:
     """Who did what, when and why; the latest first."""
     job = await context.service.show(key)
     return _page(context, request, job, "Log", events=(await _log(context, job))[-EVENTS_SHOWN:][::-1])
+
+
+def _cause(given: str | None) -> str | None:
+    """As it would be stored: whatever else it is, it is no cause that a failure has."""
+    return stored(given) if given else None
 
 
 def _page(context: WebContext, request: Request, job: Job, tab: str, **values: Any) -> HTMLResponse:

@@ -1,5 +1,6 @@
 """Starting a job from a form: what is typed is checked field by field, and kept until it is right."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -145,10 +146,12 @@ class _Submission:
         except UsageError as error:
             name, words = start_form.problem_of(error)
             self._problems[name or "users"] = words
-            return Chosen()
+        except DependencyDown as error:
+            self._problems[""] = start_form.sentence(str(error))
+        return Chosen()
 
     async def _users(self, file: object) -> Chosen:
-        like, upload_id = self._values.get("like", ""), self._values.get("upload_id", "")
+        like, upload_id = self._values.get("like", ""), self._values.get("upload_id", "").replace("\0", "")
         if like:
             self._like = _with_users(await self._context.service.show(like))
         if isinstance(file, UploadFile) and file.filename and self._values.get("users") == "upload":
@@ -173,7 +176,7 @@ class _Submission:
                 return Chosen(s3_uri=uri)
             case "graph":
                 return Chosen(source="neo4j")
-        ids = start_form.pasted(self._values.get("ids", ""))
+        ids = await asyncio.to_thread(start_form.pasted, self._values.get("ids", ""))  # as much as a file may hold
         if ids:
             return Chosen(user_ids=ids)
         key = self._values.get("key", "").strip() or None
