@@ -7,7 +7,9 @@ MESSAGE_LENGTH: Final = 1_000
 WORD_LENGTH: Final = 256
 
 _REQUEST: Final = re.compile(r"\s*\(X-Request-Id [^)]*\)")
-_OF_ONE_ITEM: Final = re.compile(r"(?<!\w)/\S+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[0-9a-f]{12,}\b|\d{5,}|(?<=\[)\d+(?=\])")
+_OF_ONE_ITEM: Final = re.compile(
+    r"(?<!\w)/\S+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[0-9a-f]{12,}\b|\d{5,}|(?<=\[)\d+(?=\])"
+)
 _LEAST_ITEM: Final = 4
 """A shorter id may be part of any word."""
 

@@ -73,7 +73,10 @@ def test_one_below_its_limit_says_what_it_waits_for() -> None:
     [
         ({"phase": "discovery"}, "Finding out which users there are."),
         ({"finishing": True}, "Every one of its users is done"),
-        ({"retry": Retry(cursor=0, last=21)}, "Retrying 21 failed users at 9.6 a second, held at 10 by the rate limit; goes on from the cursor then."),
+        (
+            {"retry": Retry(cursor=0, last=21)},
+            "Retrying 21 failed users at 9.6 a second, held at 10 by the rate limit; goes on from the cursor then.",
+        ),
         ({"retry": Retry(cursor=0, last=21, selected=True)}, "Retrying the chosen failures at 9.6 a second"),
         ({"lease_until": NOW - 1}, "Its process has not been heard of for 2 s"),
         ({"spec": Spec(as_of=0, dry_run=True)}, "Walking users at 9.6 a second"),

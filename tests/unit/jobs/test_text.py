@@ -9,7 +9,10 @@ from retrograph.jobs.text import WORD_LENGTH, cause
     ("message", "common"),
     [
         ("orders: /user/hh-1/x?at=17 was answered with 410 (X-Request-Id 0e88)", "orders: … was answered with 410"),
-        ("products: failed 5 times, at last: status 503 (X-Request-Id 1)", "products: failed 5 times, at last: status 503"),
+        (
+            "products: failed 5 times, at last: status 503 (X-Request-Id 1)",
+            "products: failed 5 times, at last: status 503",
+        ),
         ("no such user hh-0212 here", "no such user … here"),
         ("order 6f1c2b0a-90ab-4cde-8f01-23456789abcd is odd - at `$.a[17]`", "order … is odd - at `$.a[…]`"),
         ("it is larger than 33554432 bytes", "it is larger than … bytes"),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, literal_column, select, update
 
 from retrograph.jobs.sql.freezing import adopt
 from retrograph.jobs.sql.moves import bury_one, lease_holds, locked_now, move, read_job
@@ -14,7 +14,7 @@ from retrograph.jobs.text import WORD_LENGTH, stored
 from retrograph.store.engine import Database
 from retrograph.store.tables import failures, jobs, lanes, runs
 
-CAUSE: Final = func.coalesce(failures.c.cause, literal_column("''"))
+CAUSE: Final[ColumnElement[Any]] = func.coalesce(failures.c.cause, literal_column("''"))
 """Failures that were recorded before causes were have none."""
 
 _IN_LIST = 500
@@ -171,7 +171,7 @@ def selected(job_id: str, selection: Selection) -> list[Any]:
     if selection.error_class is not None:
         mine &= failures.c.error_class == selection.error_class
     if selection.cause is not None:
-        mine &= CAUSE == selection.cause
+        mine &= selection.cause == CAUSE
     if not selection.items:
         return [mine]
     items = sorted(set(selection.items))

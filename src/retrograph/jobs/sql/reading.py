@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select
 
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.sql.claims import CAUSE, selected
@@ -60,7 +60,7 @@ def list_failures(connection: Connection, job_id: str, query: FailureQuery) -> S
     if query.error_class is not None:
         wanted = wanted.where(failures.c.error_class == query.error_class)
     if query.cause is not None:
-        wanted = wanted.where(CAUSE == query.cause)
+        wanted = wanted.where(query.cause == CAUSE)
     if query.resolved is not None:
         done = failures.c.resolved_at
         wanted = wanted.where(done.is_not(None) if query.resolved else done.is_(None))
@@ -94,11 +94,11 @@ def failure_summary(connection: Connection, job_id: str) -> FailureSummary:
     words = {row[0]: (row[1], row[2]) for row in connection.execute(example)}
     return FailureSummary(
         by_class={row[0]: row[1] for row in sorted(totals, key=lambda row: (-row[1], row[0]))},
-        groups=[_group(row, *words.get(row[5], ("", ""))) for row in found],
+        groups=[_group(tuple(row), *words.get(row[5], ("", ""))) for row in found],
     )
 
 
-def _group(row: Row[Any], item: str, message: str) -> FailureGroup:
+def _group(row: Sequence[Any], item: str, message: str) -> FailureGroup:
     return FailureGroup(
         error_class=row[0],
         cause=row[1],

@@ -41,7 +41,8 @@ def _known(user: str, *identifiers: Identifier) -> IdentityFacts:
 async def test_a_user_is_a_picture_with_the_tables_beside_it(pages: Pages) -> None:
     page = await pages.text("/graph?user=ann")
     assert '<svg class="picture"' in page
-    assert 'aria-label="bread 2×"' in page
+    assert ">bread</text>" in page
+    assert '<text class="note"' in page
     assert 'id="purchases-0"' in page
     assert "Corner &amp; Co" in page
     assert "shared by more than 20 users" in page

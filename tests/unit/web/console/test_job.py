@@ -63,7 +63,9 @@ async def test_failures_of_one_cause_are_listed_and_retried_together(pages: Page
     one = await pages.text(address.replace("&amp;", "&"))
     assert "item=user-3" in one
     assert "item=user-5" not in one
-    question = await pages.text(f"/actions/retry?job={job.job_id}&error_class=ServiceFailed&cause=… was answered with 410")
+    question = await pages.text(
+        f"/actions/retry?job={job.job_id}&error_class=ServiceFailed&cause=… was answered with 410"
+    )
     assert "Retry 1 failure of cohort?" in question
 
 

@@ -161,7 +161,9 @@ def _wish(verb: str, given: Mapping[str, Sequence[str]]) -> Wish:
     return Wish(
         verb=known,
         jobs=jobs,
-        selection=Selection(items=items, error_class=error_class, cause=_stored(next(iter(given.get("cause", ())), None))),
+        selection=Selection(
+            items=items, error_class=error_class, cause=_stored(next(iter(given.get("cause", ())), None))
+        ),
         why=next(iter(given.get("why", ())), "")[:200],
         back=_back(next(iter(given.get("back", ())), "/jobs")),
     )
