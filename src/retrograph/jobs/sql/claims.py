@@ -171,7 +171,7 @@ def selected(job_id: str, selection: Selection) -> list[Any]:
     if selection.error_class is not None:
         mine &= failures.c.error_class == selection.error_class
     if selection.cause is not None:
-        mine &= selection.cause == CAUSE
+        mine &= CAUSE.in_([selection.cause])
     if not selection.items:
         return [mine]
     items = sorted(set(selection.items))

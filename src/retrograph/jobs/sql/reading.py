@@ -60,7 +60,7 @@ def list_failures(connection: Connection, job_id: str, query: FailureQuery) -> S
     if query.error_class is not None:
         wanted = wanted.where(failures.c.error_class == query.error_class)
     if query.cause is not None:
-        wanted = wanted.where(query.cause == CAUSE)
+        wanted = wanted.where(CAUSE.in_([query.cause]))
     if query.resolved is not None:
         done = failures.c.resolved_at
         wanted = wanted.where(done.is_not(None) if query.resolved else done.is_(None))
