@@ -26,6 +26,7 @@ from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
 from retrograph.jobs.runner import Work
 from retrograph.jobs.starting import Starter
 from retrograph.jobs.store import JobStore, NotClaimable
+from retrograph.jobs.text import stored
 from retrograph.jobs.uploads import Counted, Upload
 from retrograph.jobs.view import job_as_json
 from retrograph.jobs.work import Load
@@ -101,6 +102,9 @@ class Service:
         watch: Watch | None = None,
     ) -> StartAnswer:
         """Like `start`, for the unresolved failures of a job that exists. Raises UsageError where it has none."""
+        for text in (*selection.items, selection.error_class or ""):
+            if text != stored(text, len(text)):
+                raise UsageError("what failed is named without NUL", field="items")
         return await self._starter.retry(await self.show(key), selection, who, parameters or {}, watch or Silent())
 
     async def resume(self, key: str, who: str, why: str) -> StartAnswer | None:
@@ -223,7 +227,7 @@ class Service:
     async def several(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """These jobs by their ids, in this order; those that are gone are left out."""
         await self._buried()
-        return self.live.all(await self._store.several(job_ids))
+        return self.live.all(await self._store.several([job_id for job_id in job_ids if is_key(job_id)]))
 
     async def glances(self, jobs: Sequence[Job], window_ms: int) -> Mapping[str, Glance]:
         """What a list shows beside each of these jobs, by their ids: the pace of that window, the latest failure."""
@@ -240,6 +244,10 @@ class Service:
         """A list that was uploaded, and its ids. Raises NotFound."""
         upload = await uploads.find(self._store, upload_id)
         return upload, uploads.ids_of(self._store, upload)
+
+    async def sweep(self) -> None:
+        """Drops what nobody can need any more: lists that were uploaded more than a day ago."""
+        await self._store.sweep_uploads()
 
     async def close(self) -> None:
         """Gives back the store."""

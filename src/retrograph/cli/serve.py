@@ -33,7 +33,7 @@ def serve(
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise UsageError("the server needs an optional dependency: pip install 'retrograph[server]'")
-    run(_serve(configured(), host, port, migrate=migrate, sandbox=sandbox))
+    run(_serve(configured(serves=True), host, port, migrate=migrate, sandbox=sandbox))
 
 
 async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, sandbox: bool) -> None:

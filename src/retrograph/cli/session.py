@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def configured() -> "Settings":
-    """Reads the settings and sets logging up. Raises ConfigurationError with every mistake."""
+def configured(*, serves: bool = False) -> "Settings":
+    """Reads the settings and sets logging up. Raises ConfigurationError with every mistake.
+
+    What `serves` for long writes JSON where nobody looks on, unless the setting says otherwise.
+    """
     from retrograph.config import load_settings
     from retrograph.telemetry.logging import configure_logging
 
     settings = load_settings()
-    messages_as_json(settings.log.format == "json")
-    configure_logging(level=settings.log.level, format=settings.log.format, environment=settings.environment)
+    unattended = serves and "format" not in settings.log.model_fields_set and not sys.stderr.isatty()
+    format = "json" if unattended else settings.log.format
+    messages_as_json(format == "json")
+    configure_logging(level=settings.log.level, format=format, environment=settings.environment)
     return settings
 
 

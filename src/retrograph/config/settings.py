@@ -156,7 +156,8 @@ class LogSettings(_Group):
     format: Literal["text", "json"] = Field(
         default="text",
         description="`text`: lines for people (coloured on a terminal, `event key=value` with a time stamp elsewhere). "
-        "`json`: one JSON object a line, messages of commands included.",
+        "`json`: one JSON object a line, messages of commands included. Where it is not set, a server whose standard "
+        "error is no terminal writes `json`.",
     )
 
 

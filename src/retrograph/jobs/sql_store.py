@@ -62,6 +62,9 @@ class SqlJobStore:
     async def keep(self, upload: Upload) -> None:
         await self._database.write(partial(uploads.keep, self._database, upload=upload))
 
+    async def sweep_uploads(self) -> None:
+        await self._database.write(partial(uploads.sweep, self._database))
+
     async def upload(self, upload_id: str) -> Upload | None:
         return await self._database.read(partial(uploads.read, self._database, upload_id=upload_id))
 

@@ -142,7 +142,7 @@ class Starter:
             key=key,
             kind=kind.name,
             spec=self._spec(asked, resolved),
-            parameters=asked.over(parameters.defaults(calls_services=kind.calls_services)),
+            parameters=asked.over(parameters.defaults(calls_services=kind.calls_services and not asked.dry_run)),
             whole=resolved.ids is None,
         )
         job = await self._store.accept(new, who)

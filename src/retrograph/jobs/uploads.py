@@ -1,12 +1,13 @@
 """Lists of ids that were uploaded: kept in the store for a day, so that any process can start a job from one."""
 
 from collections.abc import AsyncIterable, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from uuid import uuid4
 
 from retrograph.errors import NotFound
 from retrograph.jobs.frozen import FrozenItems, ListStore, freeze
+from retrograph.jobs.keys import is_key
 
 KEPT_MS: Final = 86_400_000
 """A job copies the list when it starts, so an upload is only needed until then."""
@@ -30,7 +31,11 @@ class UploadStore(ListStore, Protocol):
     """What uploads need of the job store."""
 
     async def keep(self, upload: Upload) -> None:
-        """Records a list whose ids are frozen, and drops those that are older than a day."""
+        """Records a list: first that it comes, and then what it holds."""
+        ...
+
+    async def sweep_uploads(self) -> None:
+        """Drops the lists that are older than a day, those that never became whole among them."""
         ...
 
     async def upload(self, upload_id: str) -> Upload | None:
@@ -50,27 +55,28 @@ class Counted:
 
 
 async def keep(store: UploadStore, found: Counted, who: str) -> Upload:
-    """Freezes a list into the store. A crash in the middle leaves chunks that nobody finds."""
-    upload_id = str(uuid4())
-    frozen = await freeze(store, upload_id, found.ids)
+    """Freezes a list into the store. One that a crash leaves half written is found by nobody, and swept away."""
     upload = Upload(
-        upload_id=upload_id,
-        list_id=frozen.list_id,
+        upload_id=str(uuid4()),
+        list_id="",
         name=found.name,
         digest=found.digest,
-        ids=frozen.ids,
+        ids=0,
         repeated=found.repeated,
         blank=found.blank,
         created_by=who,
     )
+    await store.keep(upload)
+    frozen = await freeze(store, upload.upload_id, found.ids)
+    upload = replace(upload, list_id=frozen.list_id, ids=frozen.ids)
     await store.keep(upload)
     return upload
 
 
 async def find(store: UploadStore, upload_id: str) -> Upload:
     """Raises NotFound, also where it is older than a day."""
-    found = await store.upload(upload_id)
-    if found is None:
+    found = await store.upload(upload_id) if is_key(upload_id) else None
+    if found is None or not found.ids:
         raise NotFound("there is no such upload: they are kept for a day; upload the list again", field="upload_id")
     return found
 

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import cast
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -25,9 +24,9 @@ from retrograph.web.console.errors import page as error_page
 from retrograph.web.console.routes import router as console
 from retrograph.web.context import WebContext
 from retrograph.web.requests_log import RequestLog
+from retrograph.web.surprises import Surprises
 
 API = "/api/v1"
-_log = structlog.get_logger()
 _FOR_MACHINES = ("/api/", "/health/", "/metrics", "/openapi.json", "/static/")
 
 
@@ -46,11 +45,11 @@ def create_app(context: WebContext) -> FastAPI:
     app.add_exception_handler(RetrographError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_mistake)
     app.add_exception_handler(HTTPException, _on_refusal)
-    app.add_exception_handler(Exception, _on_surprise)
     describe(app)
-    # What is added last is passed first: request id and access log, security headers, body limit, then the guard.
+    # What is added last is passed first: access log, security headers, surprises, body limit, guard.
     app.add_middleware(Guard, entry=context.entry)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Surprises, answer=_surprised)
     app.add_middleware(SecurityHeaders, settings=context.settings)
     app.add_middleware(RequestLog)
     return app
@@ -66,9 +65,7 @@ async def _on_mistake(request: Request, error: Exception) -> Response:
     return _for_people(request, 400, "") or document
 
 
-async def _on_surprise(request: Request, error: Exception) -> Response:
-    """What nobody foresaw is told in the log, and to whoever asked only that it happened."""
-    _log.error("request-broke-off", path=request.url.path, exc_info=error)
+def _surprised(request: Request) -> Response:
     number = getattr(request.state, "request_id", None)
     document = problems.problem(500, f"this should not have happened; the log tells more under request {number}")
     return _for_people(request, 500, "") or document

@@ -48,10 +48,13 @@ class Opening:
 
     async def keep_trying(self, clock: Clock) -> None:
         """Until it is open."""
+        told = ""
         while not self._opened:
             try:
                 await self.graph_id()
                 _log.info("graph-up", graph=self.graph.url)
-            except RetrographError as error:
-                _log.debug("graph-still-down", error=str(error))
+            except RetrographError as error:  # also one that waiting does not mend, such as a graph to be migrated
+                if str(error) != told:
+                    _log.warning("graph-not-open", error=str(error))
+                told = str(error)
             await clock.sleep(TRY_SECONDS)

@@ -1,5 +1,6 @@
 """The kind `purchases`: users from wherever they are listed, each loaded from the history services."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ UserSource = ListedUsers | GraphUsers | FrozenUsers | UploadedUsers
 
 async def users_inline(ids: Sequence[str]) -> ListedUsers:
     """Users named on the spot. Raises UsageError."""
-    found = ids_inline(ids)
+    found = await asyncio.to_thread(ids_inline, ids)  # a million take seconds, in which others want to be answered
     return ListedUsers(ids=found, source={"inline": found.count})
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,7 @@ from retrograph.wiring.service import Parts, open_parts
 from retrograph.wiring.upstream import clients_of, probing
 
 RECOUNT_SECONDS: Final = 60.0
+SWEEP_SECONDS: Final = 600.0
 
 _log = structlog.get_logger()
 
@@ -52,10 +53,17 @@ class Served:
             group.create_task(self._kept("watchdog", self.watchdog.watch))
             group.create_task(self._kept("news", self.news.watch))
             group.create_task(self._kept("graph", self._graph))
+            group.create_task(self._kept("sweep", self._swept))
 
     async def _graph(self) -> None:
         await self.opening.keep_trying(self.clock)
         await _recounted(self.opening.graph, self.clock)
+
+    async def _swept(self) -> None:
+        while True:
+            with suppress(RetrographError):  # a store that is away is swept the next time
+                await self.service.sweep()
+            await self.clock.sleep(SWEEP_SECONDS)
 
     async def _kept(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """What breaks off unexpectedly is begun anew: the others, and the answers, depend on none of it."""

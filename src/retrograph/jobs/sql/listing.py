@@ -29,6 +29,7 @@ from retrograph.jobs.job import NO_GRAPH
 from retrograph.jobs.queries import JobPage, JobQuery, JobTally
 from retrograph.jobs.sql.rows import JOB_COLUMNS, job_of, to_json
 from retrograph.jobs.state import JobState
+from retrograph.jobs.text import MESSAGE_LENGTH, stored
 from retrograph.store.engine import Database
 from retrograph.store.tables import PLACES, jobs
 
@@ -161,6 +162,7 @@ def tally(connection: Connection, kind: str | None) -> JobTally:
     wanted = select(*groups, func.count()).where(jobs.c.archived_at.is_(None)).group_by(*groups)
     holders = select(jobs.c.holder).where(jobs.c.holder.is_not(None))
     if kind is not None:
+        kind = kind.replace("\0", "")
         wanted, holders = wanted.where(jobs.c.kind == kind), holders.where(jobs.c.kind == kind)
     states: Counter[JobState] = Counter()
     kinds: Counter[str] = Counter()
@@ -238,7 +240,7 @@ def _opened(after: str, sort: str) -> tuple[Any, str]:
 def _fits(sort: str, value: object) -> bool:
     """Whether a database can compare that with the column: whoever made it up may have written anything."""
     if sort.removeprefix("-") in _OF_TEXT:
-        return (isinstance(value, str) and "\0" not in value and value.isprintable()) or value == ""
+        return isinstance(value, str) and value == stored(value, MESSAGE_LENGTH)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return abs(value) <= _GREATEST

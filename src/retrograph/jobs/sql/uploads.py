@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from retrograph.jobs.text import WORD_LENGTH, stored
 from retrograph.jobs.uploads import KEPT_MS, Upload
@@ -19,10 +19,17 @@ def keep(database: Database, connection: Connection, upload: Upload) -> None:
         "name": stored(upload.name, WORD_LENGTH),
         "created_by": stored(upload.created_by, WORD_LENGTH),
     }
-    connection.execute(insert(uploads).values(**values, created_at=now))
-    old = select(uploads.c.upload_id).where(uploads.c.created_at < now - KEPT_MS)
+    whole = {name: values[name] for name in ("list_id", "ids", "name")}
+    wanted = database.insert(uploads).values(**values, created_at=now)
+    connection.execute(wanted.on_conflict_do_update(index_elements=["upload_id"], set_=whole))
+
+
+def sweep(database: Database, connection: Connection) -> None:
+    """See `UploadStore.sweep_uploads`."""
+    before = database.now(connection) - KEPT_MS
+    old = select(uploads.c.upload_id).where(uploads.c.created_at < before)
     connection.execute(delete(chunks).where(chunks.c.job_id.in_(old)))
-    connection.execute(delete(uploads).where(uploads.c.created_at < now - KEPT_MS))
+    connection.execute(delete(uploads).where(uploads.c.created_at < before))
 
 
 def read(database: Database, connection: Connection, upload_id: str) -> Upload | None:
