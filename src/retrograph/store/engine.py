@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from retrograph.config.values import redacted
 from retrograph.errors import ConfigurationError, MissingExtra
 from retrograph.store.errors import translated
 
@@ -102,7 +103,7 @@ def connect(
         return Database(
             _Embedded(_sqlite_engine(parsed, synchronous, busy_seconds)), parsed.database or "", embedded=True, now=now
         )
-    where = parsed.render_as_string(hide_password=True)
+    where = redacted(parsed.render_as_string(hide_password=False))
     server = _Server(_postgres_engine(parsed, busy_seconds), answer_seconds)
     return Database(server, where, embedded=False, now=now)
 

@@ -119,3 +119,12 @@ async def test_a_file_that_another_process_holds_is_an_outage(tmp_path: Path) ->
     await first.write(meanwhile)
     await first.close()
     await second.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://ann:hunter2@db/jobs", "postgresql://ann@db/jobs?password=hunter2&sslpassword=hunter2"]
+)
+async def test_where_a_store_is_never_tells_a_password(url: str) -> None:
+    database = connect(url)
+    assert "hunter2" not in database.where and "db/jobs" in database.where
+    await database.close()

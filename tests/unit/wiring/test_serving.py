@@ -55,6 +55,10 @@ class LateGraph(SqliteGraph):
             raise DependencyDown("graph", "nobody listens there")
         await super().open(create=create, migrate=migrate)
 
+    async def close(self) -> None:
+        if self.there:
+            await super().close()
+
 
 async def test_a_graph_that_is_down_is_opened_when_it_is_there(tmp_path: Path) -> None:
     graph = LateGraph(tmp_path / "graph.db", durable=False, clock=SystemClock())
