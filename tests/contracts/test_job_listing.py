@@ -87,15 +87,12 @@ async def test_every_order_shows_every_job_once(listed: Listed) -> None:
     for name in SORTS:
         up = await listed.ids(sort=name)
         assert (len(up), set(up)) == (len(every), every), name
-        assert await listed.ids(sort=f"-{name}") == up[::-1], name
-
-
-async def test_numbers_are_in_order(listed: Listed) -> None:
+        assert await listed.ids(limit=1_000, sort=f"-{name}") == up[::-1], name
     by_id = {row["job_id"]: row for row in listed.rows}
     for name in ("created_at", "processed", "failed"):
-        values = [by_id[job_id][name] for job_id in await listed.ids(sort=name)]
+        values = [by_id[job_id][name] for job_id in await listed.ids(limit=1_000, sort=name)]
         assert values == sorted(values)
-    rates = [by_id[job_id]["rate"] for job_id in await listed.ids(sort="-rate")]
+    rates = [by_id[job_id]["rate"] for job_id in await listed.ids(limit=1_000, sort="-rate")]
     known = [rate for rate in rates if rate is not None]
     assert known == sorted(known, reverse=True) and set(rates[len(known) :]) == {None}
 
@@ -123,22 +120,18 @@ FILTERS: Final[tuple[tuple[dict[str, Any], Callable[[Row], bool]], ...]] = (
 )
 
 
-@pytest.mark.parametrize("number", range(len(FILTERS)))
-async def test_a_filter_shows_all_that_fit_and_nothing_else_in_any_order(listed: Listed, number: int) -> None:
-    query, fits = FILTERS[number]
-    wanted = _fitting(listed.rows, fits)
-    for sort in ("-created_at", "key", "state", "-rate", "message"):
-        found = await listed.ids(limit=60, sort=sort, **query)
-        assert (len(found), set(found)) == (len(wanted), wanted), sort
+async def test_a_filter_shows_all_that_fit_and_nothing_else_in_any_order(listed: Listed) -> None:
+    for query, fits in FILTERS:
+        wanted = _fitting(listed.rows, fits)
+        for sort in ("-created_at", "state", "message"):
+            found = await listed.ids(limit=200, sort=sort, **query)
+            assert (len(found), set(found)) == (len(wanted), wanted), (query, sort)
 
 
-async def test_the_archive_is_a_list_of_its_own(listed: Listed) -> None:
+async def test_the_archive_is_a_list_of_its_own_and_the_rest_is_counted(listed: Listed) -> None:
     archived = {row["job_id"] for row in listed.rows if row["archived_at"] is not None}
     assert set(await listed.ids(archived=True)) == archived
     assert set(await listed.ids(archived=True, search="ann-4")) == archived
-
-
-async def test_all_are_counted(listed: Listed) -> None:
     tally = await listed.store.tally()
     count = partial(_fitting, listed.rows)
     assert tally.total == len(count(lambda row: True))
