@@ -51,6 +51,7 @@ async def test_numbers_move_and_wipe_no_form_no_selection_and_no_menu(page: Page
 
 async def test_a_new_job_is_announced_and_no_row_moves_until_it_is_asked_for(page: Page, stage: Stage) -> None:
     old = stage.purchases("newcomer-1", 1, dry_run=True)
+    wait_for(lambda: ended(stage, "newcomer-1"), "the dry run")
     await open_list(page, "/jobs?q=newcomer-")
     before = await row(page, old).bounding_box()
     new = stage.purchases("newcomer-2", 1, dry_run=True)

@@ -151,6 +151,12 @@ export function startLive() {
     event.preventDefault();
     refreshPage(link);
   });
+  // What htmx asks for is refused as well, with an address to go to: going there would wipe what somebody has typed.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.status !== 401) return;
+    event.preventDefault();
+    end();
+  });
   document.addEventListener("live:look", () => regions().forEach(refresh));
   const url = document.body.dataset.events;
   if (!url) return;
