@@ -7,11 +7,11 @@ later is closed until somebody opens it here, on purpose.
 from typing import Final
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retrograph.errors import DependencyDown
-from retrograph.web.api import problems
+from retrograph.errors import RetrographError
 from retrograph.web.auth import refusals
 from retrograph.web.auth.entry import Entry
 from retrograph.web.auth.identifying import bearer_of, peer_of
@@ -24,7 +24,8 @@ SIGN_IN: Final = frozenset({"/sign-in", "/sign-in/oidc", "/sign-in/callback", "/
 STATIC: Final = "/static/"
 
 RECHECK_SECONDS: Final = 15.0
-"""How often an answer that goes on (the event stream) is checked against the allow-list again."""
+"""How often an event stream, which is one long answer, is checked against the allow-list again."""
+STREAM: Final = "text/event-stream"
 
 
 class Guard:
@@ -52,8 +53,8 @@ class Guard:
             _note(request, refused)
             response = refusals.response(request, refused, self._entry.environment, self._entry.now())
             await response(scope, receive, send)
-        except DependencyDown as down:
-            await problems.of_error(down)(scope, receive, send)
+        except RetrographError as error:  # nobody can be told from anybody else
+            await refusals.unavailable(request, error)(scope, receive, send)
         else:
             watched = send if viewer is None else _Watched(self._entry, request, send).send
             await self._app(self._entry.stripped(scope), receive, watched)
@@ -102,20 +103,22 @@ class Guard:
 
 
 class _Watched:
-    """Ends an answer that goes on when its viewer may no longer see it."""
+    """Ends an event stream when its viewer may no longer see it. A download is one answer, and is given whole."""
 
     def __init__(self, entry: Entry, request: Request, send: Send) -> None:
         self._entry = entry
         self._request = request
         self._send = send
         self._checked = entry.clock.monotonic()
+        self._goes_on = False
         self._ended = False
 
     async def send(self, message: Message) -> None:
         if self._ended:
             return
-        going_on = message["type"] == "http.response.body" and message.get("more_body", False)
-        if going_on and self._entry.clock.monotonic() - self._checked >= RECHECK_SECONDS:
+        if message["type"] == "http.response.start":
+            self._goes_on = Headers(raw=message["headers"]).get("content-type", "").startswith(STREAM)
+        elif self._goes_on and self._entry.clock.monotonic() - self._checked >= RECHECK_SECONDS:
             self._checked = self._entry.clock.monotonic()
             if not await self._may_stay():
                 # The server underneath tells whoever writes that the other end has gone.
@@ -126,7 +129,7 @@ class _Watched:
     async def _may_stay(self) -> bool:
         try:
             viewer = await self._entry.viewer(self._request, touch=False)
-        except (Refused, DependencyDown):
+        except (Refused, RetrographError):
             return False
         return viewer is not None and viewer.admin
 

@@ -141,6 +141,7 @@ class Provider:
             if not isinstance(found.get(name), str) or not _is_guarded(found[name]):
                 raise DependencyDown("identity provider", f"the identity provider's {name} is missing or not encrypted")
         self._metadata, self._fresh_until = found, self._clock.monotonic() + METADATA_SECONDS
+        self._keys = {}  # a key that the provider has withdrawn counts no longer than this
         return found
 
     async def _document(self, address: str) -> dict[str, Any]:
@@ -156,7 +157,10 @@ class Provider:
         return found
 
     def _client(self) -> AsyncOAuth2Client:
-        secret = self._settings.secret
+        try:
+            secret = self._settings.secret
+        except ValueError as error:
+            raise DependencyDown("identity provider", f"RETROGRAPH_OIDC_CLIENT_SECRET_FILE {error}") from None
         supported = self._metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         by_post = "client_secret_basic" not in supported
         return AsyncOAuth2Client(
@@ -177,5 +181,8 @@ class Provider:
 
 def _is_guarded(address: str) -> bool:
     """Whether secrets may travel there."""
-    parts = httpx2.URL(address)
+    try:
+        parts = httpx2.URL(address)
+    except httpx2.InvalidURL:
+        return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host))

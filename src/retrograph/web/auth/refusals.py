@@ -3,15 +3,19 @@
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from retrograph.errors import RetrographError
 from retrograph.web.api.problems import problem
 from retrograph.web.auth.refused import Refused
 from retrograph.web.auth.site import local_path
+from retrograph.web.console.errors import page as error_page
 from retrograph.web.console.rendering import page
 
 PROGRAMS: Final = ("/api/", "/admin/", "/consumer-graph-worker/", "/metrics")
+_AWAY: Final = "what this server knows people by does not answer"
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="retrograph"'}
 
 
@@ -31,6 +35,14 @@ def response(request: Request, refused: Refused, environment: str, now: int) -> 
         code=refused.code,
         detail=refused.detail,
     )
+
+
+def unavailable(request: Request, error: RetrographError) -> Response:
+    """The answer where what is needed to tell who asks is away. The error is for the log: it may name addresses."""
+    structlog.get_logger().error("entry is not possible", why=str(error))
+    if _is_program(request):
+        return problem(503, f"{_AWAY}; try again in a moment", headers={"Retry-After": "5"})
+    return error_page(request, 503, f"{_AWAY}.")
 
 
 def _is_program(request: Request) -> bool:

@@ -1,16 +1,18 @@
 """The pages by which people come in and go: free for everybody, so they show nothing but themselves."""
 
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
 from retrograph.entry.links import take_link
 from retrograph.entry.secrets import hashed, new_secret
 from retrograph.entry.store import NewSession
-from retrograph.errors import DependencyDown
-from retrograph.web.auth import underway
+from retrograph.errors import DependencyDown, RetrographError
+from retrograph.web.auth import refusals, underway
 from retrograph.web.auth.cookies import cookie
 from retrograph.web.auth.entry import Entry
 from retrograph.web.auth.id_token import NotProven, NotVerified
@@ -25,7 +27,23 @@ LONGEST_PARAMETER: Final = 4_000
 STALE: Final = "This sign-in was used before, took too long, or began in another browser. Please begin again."
 UNPROVEN: Final = "The identity provider's answer does not prove who you are. Please begin again."
 
-router = APIRouter(include_in_schema=False)
+
+class Discreet(APIRoute):
+    """A route that anybody may ask, so that nobody is told what is wrong behind it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def discreetly(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RetrographError as error:
+                return refusals.unavailable(request, error)
+
+        return discreetly
+
+
+router = APIRouter(include_in_schema=False, route_class=Discreet)
 
 
 @router.get("/sign-in")
@@ -108,6 +126,9 @@ async def _finished(request: Request, provider: Provider, begun: Underway, wante
 async def sign_out(request: Request) -> Response:
     """Ends the session, here and at the provider that it came from."""
     entry, kept = entry_of(request), cookie("session", request)
+    viewer: Viewer | None = request.state.viewer
+    if viewer is not None and viewer.way == "proxy":
+        return _page(request, trouble="The proxy in front of this server signs you in: sign out there.")
     secret = kept.of(request)
     session = None if secret is None else await entry.store.end_session(hashed(secret))
     address = None

@@ -8,7 +8,7 @@ import pytest
 
 from retrograph.entry.sql_store import SqlEntryStore
 from retrograph.store.engine import connect
-from retrograph.web.auth.guard import Guard
+from retrograph.web.app import create_app
 from retrograph.web.auth.identifying import Identifying
 from tests.unit.web.auth.door import ANN, EVE, HERE, OWN_PAGE, Door, bearer, cookie_of, opened
 
@@ -218,13 +218,19 @@ async def test_every_answer_is_strict_with_the_browser(named_door: Door) -> None
         assert (await caller.get(JOBS)).headers["cache-control"] == "no-store"
 
 
-async def test_a_store_that_is_away_lets_nobody_in(door: Door) -> None:
+async def test_a_store_that_is_away_lets_nobody_in_and_is_not_named(door: Door) -> None:
     away = SqlEntryStore(connect("postgresql://nobody@127.0.0.1:1/nothing"))
     entry = door.entry
     identifying = Identifying(away, entry.allow_list, entry.site, None, entry.sessions, entry.ways)
-    guard = Guard(door.app, replace(entry, identifying=identifying))
-    async with replace(door, app=guard).caller() as caller:
-        answer = await caller.get(JOBS, headers=bearer(await door.token()))
-        assert (answer.status_code, answer.json()["code"]) == (503, "DEPENDENCY_DOWN")
+    entry = replace(entry, identifying=identifying, store=away)
+    app = create_app(replace(door.app.state.context, entry=entry))
+    async with replace(door, app=app).caller() as caller:
+        api = await caller.get(JOBS, headers=bearer(await door.token()))
+        assert (api.status_code, api.json()["code"]) == (503, "DEPENDENCY_DOWN")
+        session = cookie_of(await door.session("root@here", way="link"))
+        page = await caller.get("/jobs", headers={**session, "Accept": "text/html"})
+        link = await caller.get("/sign-in/link?key=x")
+        assert (page.status_code, link.status_code) == (503, 503)
+        assert [answer for answer in (api, page, link) if "nobody" in answer.text or "postgresql" in answer.text] == []
         assert (await caller.get("/health/live")).status_code == 200
     await away.close()

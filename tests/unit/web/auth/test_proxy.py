@@ -85,3 +85,9 @@ async def test_pages_of_other_sites_write_nothing_through_the_proxy(door: Door) 
 async def test_without_a_configured_proxy_the_header_is_a_header_like_any_other(tmp_path: Path) -> None:
     async with opened(tmp_path) as door, door.caller() as caller:
         assert (await caller.get(JOBS, headers={HEADER: ANN})).status_code == 401
+
+
+async def test_who_comes_through_the_proxy_signs_out_there(door: Door) -> None:
+    async with door.caller(peer="10.1.0.3") as proxy:
+        answer = await proxy.post("/sign-out", headers={HEADER: ANN, **OWN_PAGE})
+        assert answer.status_code == 200 and "sign out there" in answer.text

@@ -159,22 +159,24 @@ async def test_attempts_to_sign_in_are_counted_by_where_they_come_from(tmp_path:
 class Stream:
     """A route that goes on until its reader is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, content_type: bytes) -> None:
+        self.headers = [(b"content-type", content_type)]
         self.ended = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 200, "headers": self.headers})
         while (await receive())["type"] != "http.disconnect":
             await send({"type": "http.response.body", "body": b"news\n", "more_body": True})
         self.ended = True
 
 
-async def test_a_stream_ends_soon_after_its_viewer_was_taken_off_the_list(tmp_path: Path) -> None:
-    admins = tmp_path / "admins"
+async def bodies(folder: Path, content_type: bytes) -> list[bytes]:
+    """What arrives of an answer that goes on, while its viewer is taken off the list and time passes."""
+    admins = folder / "admins"
     admins.write_text(ANN)
-    clock, stream = JumpingClock(), Stream()
+    clock, stream = JumpingClock(), Stream(content_type)
     sent: list[dict[str, Any]] = []
-    async with opened(tmp_path, {"admins": str(admins)}) as door:
+    async with opened(folder, {"admins": str(admins)}) as door:
         guard = Guard(stream, replace(door.entry, clock=clock))
         header = (b"authorization", bearer(await door.token())["Authorization"].encode())
 
@@ -184,15 +186,23 @@ async def test_a_stream_ends_soon_after_its_viewer_was_taken_off_the_list(tmp_pa
                 admins.write_text("bob@example.com")
             if len(sent) == 5:
                 clock.advance(RECHECK_SECONDS)
-            return {"type": "http.disconnect" if over or len(sent) > 9 else "http.request"}
+            return {"type": "http.disconnect" if over or len(sent) > 7 else "http.request"}
 
         async def send(message: Any) -> None:
             sent.append(message)
 
         scope = {"type": "http", "method": "GET", "path": "/api/v1/events", "headers": [header], "query_string": b""}
         await guard({**scope, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}, receive, send)
-    assert [message.get("body") for message in sent] == [None, b"news\n", b"news\n", b"news\n", b"news\n", b""]
     assert stream.ended
+    return [message["body"] for message in sent[1:]]
+
+
+async def test_a_stream_ends_soon_after_its_viewer_was_taken_off_the_list(tmp_path: Path) -> None:
+    assert await bodies(tmp_path, b"text/event-stream; charset=utf-8") == [b"news\n"] * 4 + [b""]
+
+
+async def test_a_download_that_was_allowed_is_given_whole(tmp_path: Path) -> None:
+    assert await bodies(tmp_path, b"text/csv") == [b"news\n"] * 7
 
 
 # --- nobody could enter
