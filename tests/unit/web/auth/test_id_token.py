@@ -63,6 +63,7 @@ def test_one_of_several_audiences_may_be_us_if_we_asked_for_it() -> None:
         {"iss": "https://evil.example"},
         {"iss": None},
         {"aud": "other"},
+        {"aud": "other", "azp": "console"},
         {"aud": None},
         {"aud": ["other"]},
         {"aud": ["console", "other"]},
