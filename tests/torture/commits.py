@@ -44,8 +44,15 @@ class CommitRelay:
         for link in links:
             link.reset()
 
+    def lead_to(self, target: int) -> None:
+        """Forwards to another port from now on, and resets the connections to the former one."""
+        self._target = target
+        self.reset()
+
     def close(self) -> None:
         """Takes no more connections; those that are open end with their peers."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for the next one
         self._listener.close()
 
     def _accept(self) -> None:

@@ -24,7 +24,7 @@ def postgres_restarted(stage: Stage, chance: random.Random) -> Seen:
         load = loads.start()
         for _ in range(stage.world.size.repeats):
             for end in (stage.postgres.stop, stage.postgres.kill):
-                load = _alive(stage, loads, load, chance)
+                _alive(stage, load, chance)
                 _away(stage.postgres, end, chance.uniform(0, 1.5 * stage.lease_seconds))
         load.kill()
         refused = sum(_restarted_under_a_start(stage, loads, chance) for _ in range(stage.world.size.repeats))
@@ -44,7 +44,7 @@ def neo4j_restarted(stage: Stage, chance: random.Random) -> Seen:
         load = loads.start()
         for _ in range(stage.world.size.repeats):
             for end in (stage.neo4j.stop, stage.neo4j.kill):
-                load = _alive(stage, loads, load, chance)
+                _alive(stage, load, chance)
                 _away(stage.neo4j, end, chance.uniform(0, 5))
         _to_the_end(stage, loads, load)
         return Seen(
@@ -56,49 +56,56 @@ def neo4j_restarted(stage: Stage, chance: random.Random) -> Seen:
 
 def graph_cut(stage: Stage, chance: random.Random) -> Seen:
     """Every message takes a while on its way; every second cut is made while a commit is, the others at any moment."""
-    proxy = stage.toxiproxy.proxy(stage.neo4j.port)
-    with commits_to(proxy.port, BOLT) as relay:
-        through = stage.elsewhere(graph=f"bolt://127.0.0.1:{relay.port}")
-        with loads_of(through) as loads:
-            load = loads.start(stage.world.size.rate / 2, concurrency=32)
-            cuts = _cut_again_and_again(through, loads, load, proxy, relay, chance)
-            unknown = loads.said(UNKNOWN)
-            assert unknown, "no cut has hit a commit"
-            return Seen(
-                injected=f"every connection to the graph cut or reset, {cuts}",
-                seen=f"{unknown} commits of unknown outcome, each repeated whole; "
-                f"paused {often(loads.said('waiting until graph answers again'))}",
-            )
+    proxy = _slow(stage.toxiproxy.proxy(stage.neo4j.port))
+    with (
+        commits_to(proxy.port, BOLT) as relay,
+        loads_of(stage.elsewhere(graph=f"bolt://127.0.0.1:{relay.port}")) as loads,
+    ):
+        load = loads.start(stage.world.size.rate / 2, concurrency=32)
+        cuts = _cut_again_and_again(stage, load, proxy, relay, chance)
+        relay.lead_to(stage.neo4j.port)
+        _to_the_end(stage, loads, load)
+        unknown = loads.said(UNKNOWN)
+        assert unknown, "no cut has hit a commit"
+        return Seen(
+            injected=f"every connection to the graph cut or reset, {cuts}",
+            seen=f"{unknown} commits of unknown outcome, each repeated whole; "
+            f"paused {often(loads.said('waiting until graph answers again'))}",
+        )
 
 
 def store_cut(stage: Stage, chance: random.Random) -> Seen:
     """The same between a load and its job store: checkpoints and renewals whose answer is lost."""
-    proxy = stage.toxiproxy.proxy(stage.postgres.port)
-    with commits_to(proxy.port, POSTGRES) as relay:
-        url = stage.settings["store"].replace(f":{stage.postgres.port}/", f":{relay.port}/")
-        through = stage.elsewhere(store=url)
-        with loads_of(through) as loads:
-            load = loads.start(stage.world.size.rate / 2, batch=1)
-            cuts = _cut_again_and_again(through, loads, load, proxy, relay, chance)
-            return Seen(
-                injected=f"every connection to the job store cut or reset, {cuts}; a checkpoint after each user",
-                seen="no checkpoint was lost or written twice",
-            )
+    proxy = _slow(stage.toxiproxy.proxy(stage.postgres.port))
+    with (
+        commits_to(proxy.port, POSTGRES) as relay,
+        loads_of(stage.elsewhere(store=_at(relay.port, stage))) as loads,
+    ):
+        load = loads.start(stage.world.size.rate / 2, batch=1)
+        cuts = _cut_again_and_again(stage, load, proxy, relay, chance)
+        relay.lead_to(stage.postgres.port)
+        _to_the_end(stage, loads, load)
+        return Seen(
+            injected=f"every connection to the job store cut or reset, {cuts}; a checkpoint after each user",
+            seen="no checkpoint was lost or written twice",
+        )
 
 
-def _cut_again_and_again(
-    stage: Stage, loads: Loads, load: Load, proxy: Proxy, relay: CommitRelay, chance: random.Random
-) -> str:
-    """Says how many cuts there were, and of how many a commit was on its way."""
-    load.until_it_works()
-    for stream in (
-        "upstream",
-        "downstream",
-    ):  # toxics stay: Toxiproxy may hang when one is taken from a busy connection
+def _slow(proxy: Proxy) -> Proxy:
+    for stream in ("upstream", "downstream"):
         proxy.add_toxic("latency", stream, latency=DELAY_MILLISECONDS, jitter=DELAY_MILLISECONDS)
+    return proxy
+
+
+def _at(port: int, stage: Stage) -> str:
+    return stage.settings["store"].replace(f":{stage.postgres.port}/", f":{port}/")
+
+
+def _cut_again_and_again(stage: Stage, load: Load, proxy: Proxy, relay: CommitRelay, chance: random.Random) -> str:
+    """Says how many cuts there were, and of how many a commit was on its way."""
     cuts = aimed = 0
     while cuts < stage.world.size.cuts and stage.place.scanned() < CUT_UNTIL * len(stage.world.ids):
-        load = _alive(stage, loads, load, chance, longest_rest=0.3)
+        _alive(stage, load, chance, longest_rest=0.3)
         if cuts % 2 == 0:
             relay.hold_a_commit()
             time.sleep(chance.uniform(0, 0.2))  # so that it reaches the server, or does not
@@ -110,17 +117,15 @@ def _cut_again_and_again(
         else:
             relay.reset()
         cuts += 1
-    _to_the_end(stage, loads, load)
     return f"{often(cuts)}, while a commit was on its way {often(aimed)}"
 
 
-def _alive(stage: Stage, loads: Loads, load: Load, chance: random.Random, longest_rest: float = 2) -> Load:
-    """A load that has counted users since the last disturbance, at a random moment."""
+def _alive(stage: Stage, load: Load, chance: random.Random, longest_rest: float = 2) -> None:
+    """Waits until a load has counted users since the last disturbance, and for a random moment after that."""
     assert load.lives, f"it ended by itself: {load.told[-2000:]}"
     load.until_it_works()
     until_counted(stage, load)
     time.sleep(chance.uniform(0, longest_rest))
-    return load
 
 
 def _away(server: Server, end: Callable[[], None], seconds: float) -> None:
