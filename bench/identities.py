@@ -31,6 +31,7 @@ from retrograph.loading.identity import facts_of
 from retrograph.sandbox.users_database import SETTINGS, write_users
 from retrograph.service import StartRequest
 from retrograph.sources.users_walk import UsersWalk, present_bound
+from retrograph.telemetry.logging import configure_logging
 from retrograph.wiring.graphs import open_graph
 from retrograph.wiring.identity import ConfiguredUsers, users_table
 from retrograph.wiring.service import open_service
@@ -167,6 +168,7 @@ async def compare(stage: Stage, empty: Callable[[], None]) -> bool:
 
 
 def main() -> int:
+    configure_logging(level="warning", format="console", environment="bench")
     parser = argparse.ArgumentParser(prog="make identities ARGS=…", description=__doc__)
     parser.add_argument("backends", nargs="*", metavar="BACKEND", help="sqlite, neo4j or neo4j-lts; else the first two")
     parser.add_argument("--users", type=int, default=200_000)

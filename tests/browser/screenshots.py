@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from playwright.async_api import Browser, BrowserContext, Page, StorageState, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, StorageState, async_playwright, expect
 
+from tests.browser.looking import PATIENCE
 from tests.browser.scenery import Scene, furnish
 from tests.browser.stage import Stage, stage
 from tests.servers.chromium import Chromium
@@ -19,7 +20,7 @@ from tests.servers.downloads import Unavailable
 Scheme = Literal["light", "dark"]
 WIDTHS: Final = {"wide": (1480, 940), "narrow": (360, 780)}
 MOST_HEIGHT: Final = 2_400
-QUALITY: Final = 0.82
+QUALITY: Final = 0.75
 _PACK: Final = """
 async ([png, quality, mostHeight]) => {
   const image = new Image();
@@ -75,10 +76,8 @@ async def _picture(context: BrowserContext, scene: Scene) -> bytes:
     await page.goto(scene.address)
     await page.wait_for_load_state("load")
     await page.evaluate("document.fonts.ready")
-    connection = page.locator("#connection")
-    if await connection.count():
-        await page.wait_for_function("document.getElementById('connection').dataset.state === 'live'")
-    await page.wait_for_timeout(400)
+    await expect(page.locator("#connection:not([data-state=live])")).to_have_count(0, timeout=PATIENCE)
+    await expect(page.locator(".htmx-request, .loading")).to_have_count(0, timeout=PATIENCE)
     picture = await page.screenshot(full_page=True, animations="disabled")
     await page.close()
     return picture
