@@ -85,7 +85,7 @@ async def _digest(settings: "Settings", as_json: bool, only: str | None, users: 
         print_json(digest_document(found))
     else:
         print_line(found.digest)
-        say(f"over {found.facts:,} facts")
+        say(f"over {found.facts:,} {'identifiers of users' if part == 'identity' else 'purchases'}")
 
 
 @app.command()
