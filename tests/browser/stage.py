@@ -67,7 +67,7 @@ def stage(directory: Path) -> Iterator[Stage]:
     with sandbox(directory, "--write-ids", "ids.txt") as url:
         ids = tuple((directory / "ids.txt").read_text().split())
         history = History(url=url, ids=ids, some=ids)
-        cli = mapped(in_directory(directory, upstream=url, jobs_exclusive_kinds="", jobs_lease_seconds="5"))
+        cli = mapped(in_directory(directory, upstream=url, jobs_lease_seconds="5"))
         with served(cli) as server:
             yield Stage(server=server, history=history, token=server.token())
 
