@@ -9,8 +9,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.browser.conftest import PATIENCE_MS
-from tests.browser.scenery import Scene, furnish
+from tests.browser.looking import ended
+from tests.browser.scenery import RUNNING, Scene, furnish
 from tests.browser.stage import Stage
+from tests.integration.server_process import wait_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,9 +23,11 @@ NARROW = 360
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def scenes(stage: Stage) -> list[Scene]:
-    """All pages, over jobs in every state."""
-    return furnish(stage)
+async def scenes(stage: Stage) -> AsyncIterator[list[Scene]]:
+    """All pages, over jobs in every state; the one that runs is ended, so that others of its kind may."""
+    yield furnish(stage)
+    stage.server.cli.run("jobs", "cancel", RUNNING)
+    wait_for(lambda: ended(stage, RUNNING), "the end of what runs")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
