@@ -168,7 +168,7 @@ async def compare(stage: Stage, empty: Callable[[], None]) -> bool:
 
 
 def main() -> int:
-    configure_logging(level="warning", format="console", environment="bench")
+    configure_logging(level="warning", format="text", environment="bench")
     parser = argparse.ArgumentParser(prog="make identities ARGS=…", description=__doc__)
     parser.add_argument("backends", nargs="*", metavar="BACKEND", help="sqlite, neo4j or neo4j-lts; else the first two")
     parser.add_argument("--users", type=int, default=200_000)
