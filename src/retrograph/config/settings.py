@@ -139,12 +139,13 @@ class JobSettings(_Group):
         default="purchases",
         pattern=r"^[a-z, -]*$",
         description="The kinds, separated by commas, of which only one job may run at a time. Two bulk loads would "
-        "share the pace that the services allow. Empty: any number of each.",
+        "share the pace that the services allow. `none`: any number of each.",
     )
 
     @property
     def exclusive(self) -> frozenset[str]:
-        return frozenset(kind.strip() for kind in self.exclusive_kinds.split(",") if kind.strip())
+        # An empty variable counts as one that is not set, so that there is a word for none of them.
+        return frozenset(kind.strip() for kind in self.exclusive_kinds.split(",")) - {"", "none"}
 
 
 class LogSettings(_Group):

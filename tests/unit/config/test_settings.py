@@ -180,3 +180,15 @@ def test_redacting_leaves_a_url_without_secrets_alone() -> None:
     assert redacted("sqlite:////data/g.db") == "sqlite:////data/g.db"
     assert redacted("postgresql://me@host/db?sslmode=require") == "postgresql://me@host/db?sslmode=require"
     assert redacted("postgresql://h/db?password=x&sslkey=y") == "postgresql://h/db?password=***&sslkey=***"
+
+
+@pytest.mark.parametrize(
+    ("said", "kinds"),
+    [(None, {"purchases"}), ("", {"purchases"}), ("none", set()), ("purchases, identity", {"purchases", "identity"})],
+)
+def test_kinds_that_run_one_at_a_time_are_named_or_none(
+    environment: Environment, said: str | None, kinds: set[str]
+) -> None:
+    if said is not None:
+        environment(JOBS_EXCLUSIVE_KINDS=said)
+    assert load_settings().jobs.exclusive == kinds
