@@ -172,9 +172,14 @@ class Service:
         return (await self._store.changes(None)).jobs
 
     async def show(self, key: str) -> Job:
-        """A job by its key or its id. Raises NotFound, UsageError where several graphs have that key."""
+        """A job by its key or its id. Raises NotFound, UsageError where several graphs have that key.
+
+        A dry run may have the key of the job that it was tried for; the key alone then means that job.
+        """
         await self._buried()
         found = await self._store.named(key) if is_key(key) else ()
+        if len(found) > 1:
+            found = [job for job in found if not job.spec.dry_run] or found
         if not found:
             raise NotFound(f"there is no job {key if is_key(key) else ascii(key[:150])}")
         if len(found) > 1:

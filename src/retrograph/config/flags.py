@@ -16,6 +16,7 @@ class FlagsSettings(BaseModel):
     bucket: str | None = Field(
         default=None,
         min_length=1,
-        description="Where lists of ids lie that segments name without a scheme: a bucket, or any URI or folder. "
+        description="Where lists of ids lie that segments name without a scheme: a bucket, any URI, or a folder, "
+        "whose path begins with `/` or `.`. "
         "Default: `{environment}-feature-flipper`.",
     )

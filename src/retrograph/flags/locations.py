@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locations:
-    """`bucket` is where names without a scheme lie: a bucket's name, or any URI up to the last slash."""
+    """`bucket` is where names without a scheme lie: a bucket's name, any URI up to the last slash, or a folder, whose
+    path begins with `/` or `.`."""
 
     bucket: str
 
@@ -13,5 +14,6 @@ class Locations:
         """An URI or an absolute path as it stands; any other name lies in the bucket."""
         if "://" in name or name.startswith("/"):
             return name
-        base = self.bucket if "://" in self.bucket or self.bucket.startswith("/") else f"s3://{self.bucket}"
+        place = "://" in self.bucket or self.bucket.startswith(("/", "."))
+        base = self.bucket if place else f"s3://{self.bucket}"
         return f"{base.rstrip('/')}/{name}"

@@ -113,6 +113,7 @@ internal_users: {ids: [me, x], suffixes: ["@here"], file: more.csv}
         ("stage-feature-flipper", "a.csv", "s3://stage-feature-flipper/a.csv"),
         ("s3://b/folder/", "a.csv", "s3://b/folder/a.csv"),
         ("/lists", "a.csv", "/lists/a.csv"),
+        (".", "a.csv", "./a.csv"),
         ("any", "s3://other/a.csv", "s3://other/a.csv"),
         ("any", "/here/a.csv", "/here/a.csv"),
     ],

@@ -222,6 +222,15 @@ async def test_work_belongs_to_its_graph(world: World) -> None:
     assert (await world.service.show(first.job_id)).graph_id == "graph-1"
 
 
+async def test_a_key_alone_means_the_job_and_not_its_dry_run(world: World) -> None:
+    tried = await world.run(key="mine", dry_run=True)
+    assert (await world.service.show("mine")).job_id == tried.job_id
+    real = await world.run(key="mine")
+    assert real.job_id != tried.job_id
+    assert (await world.service.show("mine")).job_id == real.job_id
+    assert (await world.service.show(tried.job_id)).spec.dry_run
+
+
 async def test_chosen_failures_are_retried(world: World) -> None:
     for number in (2, 4, 6):
         world.load.script[f"user-{number}"] = ServiceFailed("no")

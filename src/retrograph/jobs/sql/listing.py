@@ -40,6 +40,9 @@ SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
 }
 """What a list can be sorted by, in the very words of the indexes."""
 
+_TROUBLED: Final[ColumnElement[Any]] = literal_column("jobs.needs_attention")
+"""In the very words of its index, without a type: SQLite does not see that a comparison with true says the same."""
+
 MOST_PER_PAGE: Final = 1_000
 LOOKED_THROUGH: Final = 1_000
 _LONGEST_SEARCH: Final = 200
@@ -203,7 +206,7 @@ def _conditions(database: Database, query: JobQuery) -> list[ColumnElement[bool]
     if query.created_before is not None:
         found.append(jobs.c.created_at < query.created_before)
     if query.needs_attention is not None:
-        found.append(jobs.c.needs_attention if query.needs_attention else ~jobs.c.needs_attention)
+        found.append(_TROUBLED if query.needs_attention else ~jobs.c.needs_attention)
     if query.dry_run is not None:
         found.append((jobs.c.graph_id == NO_GRAPH) if query.dry_run else (jobs.c.graph_id != NO_GRAPH))
     return found
