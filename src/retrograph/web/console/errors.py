@@ -7,7 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from retrograph.web.console.formatting import shown
+from retrograph.web.console.formatting import capitalised, shown
 from retrograph.web.console.rendering import fragment_wanted
 from retrograph.web.console.rendering import page as rendered_page
 
@@ -76,7 +76,7 @@ def page(request: Request, status: int, detail: str) -> Response:
         status=status,
         symbol=said.symbol,
         heading=said.heading,
-        text=f"{shown(detail[:1].upper() + detail[1:]).rstrip('.')}." if told else said.text,
+        text=f"{shown(capitalised(detail)).rstrip('.')}." if told else said.text,
         details=details,
         links=[] if status in (401, 403) else links,
     )

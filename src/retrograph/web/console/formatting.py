@@ -82,6 +82,12 @@ def day(instant: datetime) -> str:
     return f"{moment.day} {moment:%b %Y}"
 
 
+def capitalised(sentence: str) -> str:
+    """With a capital, unless it begins with something that was quoted: a file's name or an address stays as it is."""
+    first = sentence.partition(" ")[0]
+    return sentence[:1].upper() + sentence[1:] if first.replace("'", "").isalpha() else sentence
+
+
 def shown(text: str | None) -> str:
     """Text from outside with what nobody could see written out: a right-to-left override becomes `⟨U+202E⟩`.
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from retrograph.jobs.job import Job, Sample
 from retrograph.jobs.progress import eta_seconds
-from retrograph.jobs.state import HELD
+from retrograph.jobs.state import HELD, JobState
 from retrograph.web.console.formatting import duration, number, rate
 
 BAR_WIDTH: Final = 1_000
@@ -63,7 +63,8 @@ def scanned(job: Job) -> str:
 
 
 def pace(job: Job) -> str:
-    """`9.6/s of 10 · about 1 h 10 min left` while it runs, `took 12 s` when it rests; empty where nothing is known."""
+    """`9.6/s of 10 · about 1 h 10 min left` while it runs, `took 12 s` when it rests; empty where nothing is known.
+    What is being ended has no rest to wait for."""
     if job.state not in HELD:
         return f"took {duration(job.elapsed_ms / 1000)}" if job.complete and job.elapsed_ms else ""
     if job.rate is None:
@@ -71,7 +72,7 @@ def pace(job: Job) -> str:
     limit = job.parameters.rate_limit
     words = rate(job.rate) + (f" of {number(limit)}" if limit is not None else "")
     eta = eta_seconds(job.counts.scanned, job.total, job.rate)
-    return words if eta is None else f"{words} · about {duration(eta)} left"
+    return words if eta is None or job.state is not JobState.RUNNING else f"{words} · about {duration(eta)} left"
 
 
 def sparkline(samples: Sequence[Sample], now: int) -> str:

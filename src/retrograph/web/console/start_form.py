@@ -13,6 +13,7 @@ from retrograph.jobs.keys import DRY_RUN_SUFFIX
 from retrograph.jobs.state import JobState
 from retrograph.jobs.uploads import Upload
 from retrograph.jobs.wording import counted
+from retrograph.web.console.formatting import capitalised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +209,8 @@ def problem_of(error: UsageError) -> tuple[str, str]:
 
 def sentence(words: str) -> str:
     """With a capital and a full stop."""
-    text = " ".join(words.split())
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+    text = capitalised(" ".join(words.split()))
+    return text + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def pasted(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrograph.web.console.formatting import ago, duration, machine, number, plural, rate, shown, utc
+from retrograph.web.console.formatting import ago, capitalised, duration, machine, number, plural, rate, shown, utc
 
 NOW = 1_700_000_000_000
 
@@ -42,3 +42,17 @@ def test_what_nobody_could_see_is_written_out() -> None:
     assert shown("a\u200bb\x07\ufeff") == "a⟨U+200B⟩b⟨U+0007⟩⟨U+FEFF⟩"
     assert shown("two\nlines, é, 日本") == "two\nlines, é, 日本"
     assert shown(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "shown_as"),
+    [
+        ("the job is running", "The job is running"),
+        ("empty.txt holds no user ids", "empty.txt holds no user ids"),
+        ("s3://bucket/x cannot be read", "s3://bucket/x cannot be read"),
+        ("'after' is not the 'next' of a page", "'after' is not the 'next' of a page"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_and_a_name_as_it_is(said: str, shown_as: str) -> None:
+    assert capitalised(said) == shown_as

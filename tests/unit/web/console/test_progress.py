@@ -31,6 +31,7 @@ def test_the_pace_is_said_while_it_runs_and_the_time_it_took_afterwards() -> Non
     running = job_of(total=75_000, rate=9.6, counts=Counts(processed=34_412), parameters=Parameters(rate_limit=10.0))
     assert scanned(running) == "34,412 of 75,000"
     assert pace(running) == "9.6/s of 10 · about 1 h 10 min left"
+    assert pace(job_of(JobState.CANCELING, total=75_000, rate=9.6, counts=Counts(processed=34_412))) == "9.6/s"
     assert pace(job_of(total=75_000, rate=9.6, counts=Counts(processed=10))) == "9.6/s"
     assert pace(job_of(JobState.SUCCEEDED, complete=True, elapsed_ms=12_000, rate=9.6)) == "took 12 s"
     assert pace(job_of(JobState.STOPPED, elapsed_ms=12_000, rate=9.6)) == ""
