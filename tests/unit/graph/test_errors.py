@@ -126,3 +126,12 @@ async def test_a_graph_that_comes_and_goes_is_not_charged_to_a_users_data(tmp_pa
     with pytest.raises(DependencyDown):
         await failing(graph, [outage] * (TRIES - 1) + [deadlock] * (TRIES - 1) + [outage])
     await graph.close()
+
+
+async def test_a_graph_that_was_closed_can_be_closed_again_and_opened_later(tmp_path: Path) -> None:
+    graph = SqliteGraph(tmp_path / "graph.db")
+    for _ in range(2):
+        await graph.open()
+        await graph.ping()
+        await graph.close()
+        await graph.close()

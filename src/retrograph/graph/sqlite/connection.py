@@ -63,7 +63,7 @@ class Connection:
         self._path = path
         self._synchronous = synchronous
         self._read_only = read_only
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-graph")
+        self._thread = _thread()
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -94,14 +94,21 @@ class Connection:
         return connection
 
     async def close(self) -> None:
-        """Closes the connection and ends its thread; a pending transaction is rolled back."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-        self._thread.shutdown(wait=False)
+        """Closes the connection and ends its thread; a pending transaction is rolled back. It may be closed again, and
+        used again: whoever could not open the graph closes it, and may try later."""
+        ending, self._thread = self._thread, _thread()
+        await asyncio.get_running_loop().run_in_executor(ending, self._disconnect)
+        ending.shutdown(wait=False)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _thread() -> ThreadPoolExecutor:
+    """It begins with its first call."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-graph")
 
 
 class WriteTransaction:
