@@ -115,3 +115,36 @@ async def test_a_page_says_how_old_it_is_while_the_network_is_away(page: Page) -
     await expect(page.locator("#toasts")).to_contain_text("did not answer")
     await page.context.set_offline(False)
     await live(page)
+
+
+async def test_a_menu_stays_open_when_what_stands_before_it_comes_goes_or_changes_places(page: Page) -> None:
+    await open_list(page)
+    kept = await page.evaluate(
+        """async () => {
+          const script = document.querySelector("script[type=module]").src;
+          const { morphChildren } = await import(new URL("morph.js", script));
+          const part = document.createElement("div");
+          document.body.append(part);
+          const parsed = (html) => Object.assign(document.createElement("template"), { innerHTML: html }).content;
+          const row = (id) => `<p id="row-${id}">${id}</p>`;
+          const held = '<p id="row-menu">text<span id="open-menu" popover>menu</span></p>';
+          const shapes = [
+            row("a") + held,
+            row("new") + row("a") + held,
+            held + row("a"),
+            row("a") + "some words" + held + row("b"),
+            row("b") + held + row("a"),
+            "<i>nothing else</i>" + held,
+          ];
+          part.append(parsed(shapes[0]));
+          const menu = document.getElementById("open-menu");
+          menu.showPopover();
+          const seen = [];
+          for (const shape of shapes) {
+            morphChildren(part, parsed(shape));
+            seen.push(menu.matches(":popover-open") && part.textContent === parsed(shape).textContent);
+          }
+          return seen;
+        }"""
+    )
+    assert kept == [True] * 6

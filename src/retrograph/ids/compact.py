@@ -66,11 +66,6 @@ class Collector:
             self._pack()
         return True
 
-    @property
-    def seen(self) -> "SeenIds":
-        """The ids taken so far, as a set."""
-        return self._seen
-
     def collected(self) -> UserIds:
         """All that was taken."""
         if self._open:

@@ -135,3 +135,8 @@ async def test_a_graph_that_was_closed_can_be_closed_again_and_opened_later(tmp_
         await graph.ping()
         await graph.close()
         await graph.close()
+
+
+def test_a_graph_that_is_not_open_yet_is_down(tmp_path: Path) -> None:
+    with pytest.raises(DependencyDown, match="not open yet"):
+        _ = SqliteGraph(tmp_path / "graph.db").identity

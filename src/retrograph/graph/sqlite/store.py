@@ -62,7 +62,7 @@ class SqliteGraph(SqliteIdentityReads):
     @property
     def identity(self) -> GraphIdentity:
         if self._identity is None:
-            raise RuntimeError("the graph is not open")
+            raise DependencyDown(DEPENDENCY, f"the graph file {self._path} is not open yet")
         return self._identity
 
     async def open(self, *, create: bool = True, migrate: bool = False) -> None:

@@ -127,7 +127,8 @@ def _stops(jobs: Sequence[Job]) -> Sequence[str]:
     if any(job.state in HELD for job in jobs):
         most = max(job.parameters.concurrency for job in jobs if job.state in HELD)
         said.append(
-            f"No more items begin; those under way (at most {most}) are ended first. Until then it shows stopping."
+            "Its process hears of it within seconds. Then no more items begin, and those under way "
+            f"(at most {most}) are ended first. Until then it shows stopping."
         )
     if any(job.state in RESUMABLE for job in jobs):
         said.append("What rests now is stopped at once, and is no longer resumed by itself.")

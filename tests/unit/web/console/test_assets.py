@@ -76,3 +76,12 @@ async def test_a_form_with_too_many_fields_is_refused(caller: httpx2.AsyncClient
     )
     assert answer.status_code == 400
     assert "The form has too many fields." in answer.text
+
+
+async def test_more_items_than_can_be_retried_at_once_are_refused_and_none_is_left_out(
+    caller: httpx2.AsyncClient,
+) -> None:
+    body = "&".join(["job=any", *(f"item={number}" for number in range(1_001))])
+    answer = await caller.post("/actions/retry", content=body, headers=PAGE)
+    assert answer.status_code == 400
+    assert "at most 1,000 items at once" in answer.text.lower()

@@ -156,7 +156,9 @@ def _wish(verb: str, given: Mapping[str, Sequence[str]]) -> Wish:
         raise UsageError("no job is selected", field="job")
     if len(jobs) > MOST_JOBS:
         raise UsageError(f"at most {MOST_JOBS} jobs at once", field="job")
-    items = tuple(dict.fromkeys(given.get("item", ())))[:MOST_ITEMS]
+    items = tuple(dict.fromkeys(given.get("item", ())))
+    if len(items) > MOST_ITEMS:
+        raise UsageError(f"at most {MOST_ITEMS:,} items at once: retry all, or those of one cause", field="item")
     error_class = next(iter(given.get("error_class", ())), None)
     return Wish(
         verb=known,

@@ -13,6 +13,24 @@ function isBeingRead(node) {
   return selection !== null && !selection.isCollapsed && selection.containsNode(node, true);
 }
 
+const holdsMenu = (node) =>
+  node.nodeType === Node.ELEMENT_NODE && (isHeld(node) || node.querySelector(":popover-open") !== null);
+
+// Makes `match` the next child, where `place` is now, and returns what comes after it. An element that is moved leaves
+// the page for a moment, which closes a menu in it: so one with an open menu stays, and what is before it goes behind it.
+function bring(parent, match, place) {
+  if (!holdsMenu(match)) {
+    parent.insertBefore(match, place);
+    return place;
+  }
+  while (place !== match) {
+    const next = place.nextSibling;
+    parent.append(place);
+    place = next;
+  }
+  return match.nextSibling;
+}
+
 function alike(one, other) {
   return (
     one.nodeType === other.nodeType &&
@@ -51,8 +69,7 @@ export function morphChildren(current, wanted) {
       current.insertBefore(document.importNode(next, true), place);
       continue;
     }
-    if (match === place) place = place.nextSibling;
-    else current.insertBefore(match, place);
+    place = match === place ? place.nextSibling : bring(current, match, place);
     morphNode(match, next);
   }
   while (place) {
