@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
+from tests.servers.kafka import KafkaServer
 from tests.servers.keycloak import KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
@@ -27,6 +28,7 @@ settings.load_profile("untimed")
 MISSING = "server missing: "
 NEEDED_BY = {
     "chromium": ("chromium",),
+    "kafka": ("kafka",),
     "keycloak": ("keycloak",),
     "neo4j": ("neo4j_lts", "neo4j_present"),
     "neo4j_lts": ("neo4j_lts",),
@@ -64,6 +66,12 @@ def neo4j(request: pytest.FixtureRequest) -> Neo4jServer:
 def keycloak() -> Iterator[KeycloakServer]:
     """An identity provider: `issuer`, `client_secret`, and people who sign in with `password`."""
     yield from _serve("keycloak", KeycloakServer())
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaServer]:
+    """A Kafka broker at `brokers`; tests make topics of their own with `create_topics`."""
+    yield from _serve("kafka", KafkaServer())
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ RetrographError                 a sentence for a person: what, which item, what 
 └── ItemError                   one item failed: it is charged, the job goes on
     ├── ServiceFailed           a service went on failing after every try
     ├── MalformedAnswer         a service answered with a document of the wrong shape
+    ├── UndecodableEvent        an event is not what its contract says
     └── WriteFailed             the graph refused this item's data
 """
 
@@ -97,6 +98,10 @@ class ServiceFailed(ItemError):
 
 class MalformedAnswer(ItemError):
     """A service answered with something else than its contract says."""
+
+
+class UndecodableEvent(ItemError):
+    """An event is no document of the shape that its contract says, or of a newer version."""
 
 
 class WriteFailed(ItemError):

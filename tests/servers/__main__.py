@@ -10,6 +10,7 @@ from collections.abc import Callable
 from tests.servers import downloads
 from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
+from tests.servers.kafka import KafkaServer
 from tests.servers.keycloak import CLIENT, KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
@@ -17,6 +18,7 @@ from tests.servers.server import HOST, Server
 from tests.servers.toxiproxy import ToxiproxyServer
 
 SERVERS: dict[str, Callable[[], Server]] = {
+    "kafka": KafkaServer,
     "keycloak": KeycloakServer,
     "neo4j-lts": lambda: Neo4jServer(LTS),
     "neo4j": lambda: Neo4jServer(PRESENT),

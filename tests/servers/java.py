@@ -27,21 +27,31 @@ def find_java(title: str, oldest: int, newest: int | None = None) -> str:
     return str(min(fitting, key=lambda home: fitting[home]) / "bin" / "java")
 
 
-def copy_artifacts(title: str, artifacts: list[str], target: Path) -> None:
-    """Downloads `group:artifact:version`s with all that they depend on into a folder of jars, checksums verified."""
+def copy_artifacts(title: str, artifacts: list[str], target: Path, *, without: str | None = None) -> None:
+    """Downloads `group:artifact:version`s with all that they depend on into a folder of jars, checksums verified.
+
+    `without`: a `group:artifact` that they name and that cannot be had.
+    """
     maven = downloads.tool(title, "mvn")
     with tempfile.TemporaryDirectory() as work:
         pom = Path(work) / "pom.xml"
-        pom.write_text(_pom(artifacts))
+        pom.write_text(_pom(artifacts, without))
         options = ["-B", "-q", "--strict-checksums", "-f", str(pom)]
         goal = [f"{DEPENDENCY_PLUGIN}:copy-dependencies", f"-DoutputDirectory={target}", "-DincludeScope=runtime"]
         downloads.run(title, [maven, *options, *goal])
 
 
-def _pom(artifacts: list[str]) -> str:
+def _pom(artifacts: list[str], without: str | None) -> str:
+    excluded = ""
+    if without is not None:
+        group, artifact = without.split(":")
+        excluded = (
+            f"<exclusions><exclusion><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
+            "</exclusion></exclusions>"
+        )
     dependencies = "".join(
         f"<dependency><groupId>{escape(group)}</groupId><artifactId>{escape(artifact)}</artifactId>"
-        f"<version>{escape(version)}</version></dependency>"
+        f"<version>{escape(version)}</version>{excluded}</dependency>"
         for group, artifact, version in (name.split(":") for name in artifacts)
     )
     return (

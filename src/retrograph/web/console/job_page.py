@@ -23,6 +23,7 @@ _ERRORS: Final[Mapping[str, str]] = {
     "ServiceFailed": "A service went on failing after every try",
     "MalformedAnswer": "A service answered with a document of the wrong shape",
     "WriteFailed": "The graph refused what was to be written",
+    "UndecodableEvent": "An event was not what its contract says",
     "ItemError": "The user failed",
 }
 
