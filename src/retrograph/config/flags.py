@@ -20,3 +20,16 @@ class FlagsSettings(BaseModel):
         "whose path begins with `/` or `.`. "
         "Default: `{environment}-feature-flipper`.",
     )
+    refresh_seconds: float = Field(
+        default=30.0,
+        ge=1,
+        le=3600,
+        description="Seconds between two looks at the file of flags, at its lists and at the enrolments: how late an "
+        "opened gate may be seen. Only what has changed is read again.",
+    )
+    provider: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="Another provider of OpenFeature that answers for the gate: `module:callable`, called without "
+        "arguments. None: the file of flags is asked.",
+    )

@@ -87,6 +87,11 @@ class FlagFile:
             self._compile()
 
     @property
+    def opened(self) -> bool:
+        """Whether it could be read for the first time."""
+        return self._coverage is not None
+
+    @property
     def coverage(self) -> Coverage:
         """The flags as they were last read well."""
         assert self._coverage is not None, "open() has not been called"

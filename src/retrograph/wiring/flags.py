@@ -1,15 +1,21 @@
-"""The file of flags, wherever it lies, and whoever else answers for flags."""
+"""The file of flags, wherever it lies, the gate, and whoever else answers for flags."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from retrograph.blobs.blobs import Blobs
 from retrograph.blobs.local import LocalFiles
 from retrograph.blobs.s3 import S3Objects
+from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.errors import ConfigurationError, MissingExtra
 from retrograph.flags.flag_file import FlagFile
+from retrograph.flags.gate import Enrolled, FlagGate, Gate, OpenGate
 from retrograph.flags.listing import covered_users
 from retrograph.flags.locations import Locations
+from retrograph.flags.watched import WatchedFlags
 
 
 def blobs_at(location: str) -> Blobs:
@@ -24,15 +30,69 @@ def blobs_at(location: str) -> Blobs:
 
 async def open_flags(settings: Settings) -> FlagFile:
     """The configured flags, read. Raises ConfigurationError where none are configured or they are wrong."""
+    flags = _flag_file(settings)
+    await flags.open()
+    return flags
+
+
+def _flag_file(settings: Settings) -> FlagFile:
     if settings.flags.file is None:
         raise ConfigurationError("RETROGRAPH_FLAGS_FILE is not set: name the file of flags, a path or s3://bucket/key")
+    _require_extra()
+    return FlagFile(settings.flags.file, locations(settings), blobs_at)
+
+
+def _require_extra() -> None:
     try:
+        import openfeature  # noqa: F401
         import yaml  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtra("flags", "flags") from error
-    flags = FlagFile(settings.flags.file, locations(settings), blobs_at)
-    await flags.open()
-    return flags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedGate:
+    """The gate, and the flags behind it where they come from a file."""
+
+    gate: Gate
+    flags: WatchedFlags | None = None
+
+
+@asynccontextmanager
+async def open_gate(settings: Settings, clock: Clock, enrolled: Enrolled | None = None) -> AsyncIterator[OpenedGate]:
+    """The gate as it is configured, looked at anew in the background as long as the block lasts.
+
+    Flags that cannot be read now are read later; until then the gate raises DependencyDown. Without flags everybody
+    passes. Raises ConfigurationError, MissingExtra.
+    """
+    async with AsyncExitStack() as stack:
+        flags = await stack.enter_async_context(watched_flags(settings, clock)) if settings.flags.file else None
+        yield OpenedGate(gate=_gate(settings, flags, enrolled), flags=flags)
+
+
+def _gate(settings: Settings, flags: WatchedFlags | None, enrolled: Enrolled | None) -> Gate:
+    if flags is None and settings.flags.provider is None:
+        return OpenGate()
+    _require_extra()
+    from retrograph.flags.provider import FileProvider, OpenFeatureFlags, named_provider
+
+    if settings.flags.provider is not None:
+        return FlagGate(OpenFeatureFlags(named_provider(settings.flags.provider)), enrolled)
+    assert flags is not None
+    return FlagGate(OpenFeatureFlags(FileProvider(lambda: flags.coverage)), enrolled)
+
+
+@asynccontextmanager
+async def watched_flags(settings: Settings, clock: Clock) -> AsyncIterator[WatchedFlags]:
+    """The configured flags, read now or later. Raises ConfigurationError where none are configured."""
+    flags = WatchedFlags(_flag_file(settings), clock, settings.flags.refresh_seconds)
+    await flags.look()
+    watching = asyncio.create_task(flags.watch())
+    try:
+        yield flags
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 def locations(settings: Settings) -> Locations:
