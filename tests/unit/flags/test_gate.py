@@ -40,6 +40,10 @@ async def admitted(opened: OpenedGate, *users: str) -> set[str]:
     return set(await opened.gate.admits(users))
 
 
+def write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     made = tmp_path / "flags.yaml"
@@ -73,7 +77,7 @@ async def test_flags_that_were_never_read_let_nobody_in_and_drop_nobody(tmp_path
         with pytest.raises(DependencyDown, match="could not be read yet"):
             await opened.gate.admits(["ann"])
         assert not await opened.flags.ping()
-        file.write_text(FLAGS)
+        write(file, FLAGS)
         await opened.flags.look()
         assert await admitted(opened, "ann", "cho") == {"ann"}
         assert await opened.flags.ping() and opened.flags.looked_at is not None
@@ -82,7 +86,7 @@ async def test_flags_that_were_never_read_let_nobody_in_and_drop_nobody(tmp_path
 async def test_a_refresh_that_fails_keeps_the_last_good_flags_and_says_so(file: Path) -> None:
     async with open_gate(settings(file), SystemClock()) as opened:
         assert opened.flags is not None
-        file.write_text("flags: [")
+        write(file, "flags: [")
         await opened.flags.look()
         assert await admitted(opened, "ann", "cho") == {"ann"}
         assert [problem.location for problem in opened.flags.problems] == [str(file)]
@@ -91,14 +95,14 @@ async def test_a_refresh_that_fails_keeps_the_last_good_flags_and_says_so(file: 
 
 async def test_a_change_is_seen_within_the_interval(file: Path) -> None:
     async with open_gate(settings(file, refresh_seconds=1), SystemClock()) as opened:
-        file.write_text(FLAGS.replace("bob", "bob, cho"))
+        write(file, FLAGS.replace("bob", "bob, cho"))
         while "cho" not in await opened.gate.admits(["cho"]):
             await SystemClock().sleep(0.02)
 
 
 async def test_a_file_without_the_flag_is_no_open_and_no_shut_gate(tmp_path: Path) -> None:
     file = tmp_path / "flags.yaml"
-    file.write_text("flags: {other: {segments: []}}")
+    write(file, "flags: {other: {segments: []}}")
     async with open_gate(settings(file), SystemClock()) as opened:
         with pytest.raises(DependencyDown, match="no flag consumer_graph_ingestion"):
             await opened.gate.admits(["ann"])
