@@ -20,6 +20,7 @@ from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.server import Server
 from tests.servers.toxiproxy import ToxiproxyServer
+from tests.servers.versitygw import VersitygwServer
 
 # How long an example takes says something of the machine and its load, nothing of the code.
 settings.register_profile("untimed", deadline=None)
@@ -36,6 +37,7 @@ NEEDED_BY = {
     "postgres": ("postgres",),
     "postgres_url": ("postgres",),
     "toxiproxy": ("toxiproxy",),
+    "versitygw": ("versitygw",),
 }
 ServerT = TypeVar("ServerT", bound=Server)
 _running: dict[str, Server] = {}
@@ -88,6 +90,12 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     yield url
     postgres.start()
     postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def versitygw() -> Iterator[VersitygwServer]:
+    """S3 with real signatures: `new_bucket()`, `credentials()` for the environment, `add_user()` who may do nothing."""
+    yield from _serve("versitygw", VersitygwServer())
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.server import HOST, Server
 from tests.servers.toxiproxy import ToxiproxyServer
+from tests.servers.versitygw import VersitygwServer
 
 SERVERS: dict[str, Callable[[], Server]] = {
     "kafka": KafkaServer,
@@ -24,6 +25,7 @@ SERVERS: dict[str, Callable[[], Server]] = {
     "neo4j": lambda: Neo4jServer(PRESENT),
     "postgres": PostgresServer,
     "toxiproxy": ToxiproxyServer,
+    "versitygw": VersitygwServer,
 }
 
 
@@ -80,6 +82,8 @@ def _how_to_reach(server: Server) -> list[str]:
             ]
         case PostgresServer():
             access = [f"url       {server.create_database()}"]
+        case VersitygwServer():
+            access = [f"{name}={value}" for name, value in server.credentials().items()]
         case _:
             access = [f"port      {HOST}:{server.port}"]
     return [f"{server.title} is running; Ctrl-C ends it and removes its data.", *access]

@@ -3,6 +3,7 @@
 Credentials, region and endpoint come from the usual `AWS_…` variables, or from the machine's role.
 """
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -77,19 +78,51 @@ class S3Objects:
 
 
 def translated(location: str, error: Exception) -> RetrographError:
-    """Our error for one of obstore's."""
+    """Our error for one of obstore's: what S3 says of it counts for more than its class, which differs by request."""
     from obstore import exceptions as theirs
 
+    code = _part("Code", error)
+    if code == "NoSuchBucket":
+        return NotFound(f"there is no bucket {location.removeprefix('s3://').partition('/')[0]}")
+    if code in _ENTRY:
+        return NotPermitted(f"{location} may not be read: {_ENTRY[code]}")
+    if code in _ELSEWHERE:
+        region = _part("Region", error)
+        where = f"in region {region}" if region else "in another region"
+        return ConfigurationError(f"{location} cannot be read: its bucket is {where}, set AWS_REGION")
     if isinstance(error, theirs.NotFoundError | FileNotFoundError):
         return NotFound(f"there is no object {location}")
-    if isinstance(error, theirs.PermissionDeniedError | theirs.UnauthenticatedError | PermissionError):
+    refused = theirs.PermissionDeniedError | theirs.UnauthenticatedError | PermissionError
+    if code == "AccessDenied" or isinstance(error, refused):
         return NotPermitted(f"{location} may not be read with these AWS credentials")
+    if _NO_CREDENTIALS in str(error):
+        return ConfigurationError(
+            f"{location} cannot be read: there are no AWS credentials, and this machine has no role"
+        )
     if isinstance(error, theirs.GenericError | OSError):
-        return DependencyDown(DEPENDENCY, f"{location} cannot be read: {_first_line(error)}")
-    return ConfigurationError(f"{location} cannot be read: {_first_line(error)}")
+        return DependencyDown(DEPENDENCY, f"{location} cannot be read: {first_line(error)}")
+    return ConfigurationError(f"{location} cannot be read: {first_line(error)}")
 
 
-def _first_line(error: Exception) -> str:
+_ENTRY: Final = {
+    "InvalidAccessKeyId": "the AWS access key is not known there",
+    "SignatureDoesNotMatch": "the AWS secret does not belong to the access key",
+    "ExpiredToken": "the AWS credentials have expired",
+    "InvalidToken": "the AWS session token is not valid",
+}
+_ELSEWHERE: Final = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IncorrectEndpoint"})
+_NO_CREDENTIALS: Final = "169.254.169.254"
+"""Where a machine of Amazon's tells its role: it is only asked for want of anything else."""
+
+
+def _part(name: str, error: Exception) -> str | None:
+    """A part of the document that S3 answered, which the library quotes."""
+    found = re.search(f"<{name}>([^<]*)</{name}>", str(error))
+    return found[1] if found else None
+
+
+def first_line(error: Exception) -> str:
+    """What another library says, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 

@@ -55,6 +55,28 @@ def job_as_json(job: Job) -> dict[str, Json]:
     }
 
 
+def backfill_as_json(job: Job, last_error: str | None) -> dict[str, Json]:
+    """The same as the admin endpoints have always told it."""
+    counts = job.counts
+    return {
+        "job_id": job.job_id,
+        "job_key": job.key,
+        "status": job.state.value,
+        "total": job.total,
+        "sent": counts.scanned,
+        "processed": counts.processed,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "progress_percent": None if job.percent is None else round(job.percent, 1),
+        "elapsed_seconds": round(job.elapsed_ms / 1000, 1),
+        "eta_seconds": _eta(job) if job.state in HELD else None,
+        "last_error": last_error,
+        "created_by": job.created_by,
+        "created_at": iso(job.created_at),
+        "updated_at": iso(job.updated_at),
+    }
+
+
 def answer_as_json(answer: StartAnswer) -> dict[str, Json]:
     """What became of a wish to start."""
     return {

@@ -71,7 +71,7 @@ async def ids_from_graph(graph: GraphUsers) -> AsyncIterator[str]:
     if left_out:
         _log.warning("graph-user-ids-left-out", count=left_out)
     if none_yet:
-        raise UsageError("the graph holds no users")
+        raise UsageError("the graph holds no users", field="source")
 
 
 def _is_clean(user_id: str) -> bool:

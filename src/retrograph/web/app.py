@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from retrograph import __version__
 from retrograph.errors import RetrographError
-from retrograph.web import health, metrics
+from retrograph.web import admin, health, metrics
 from retrograph.web.api import problems
 from retrograph.web.api.openapi import describe
 from retrograph.web.api.routes import router as api
@@ -27,7 +27,7 @@ from retrograph.web.requests_log import RequestLog
 from retrograph.web.surprises import Surprises
 
 API = "/api/v1"
-_FOR_MACHINES = ("/api/", "/health/", "/metrics", "/openapi.json", "/static/")
+_FOR_MACHINES = ("/api/", "/admin/", "/consumer-graph-worker/", "/health/", "/metrics", "/openapi.json", "/static/")
 
 
 def create_app(context: WebContext) -> FastAPI:
@@ -39,6 +39,7 @@ def create_app(context: WebContext) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(api, prefix=API)
+    app.include_router(admin.router)
     app.include_router(auth.router)
     app.include_router(console)
     app.mount(assets.ROOT, assets.Assets(), name="static")

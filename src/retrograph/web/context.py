@@ -13,6 +13,7 @@ from retrograph.jobs.news import News
 from retrograph.service import Service
 from retrograph.telemetry.metrics import Metrics
 from retrograph.web.auth.entry import Entry
+from retrograph.wiring.backfills import Backfills
 from retrograph.wiring.pings import Pings
 from retrograph.wiring.served import Served
 
@@ -26,6 +27,8 @@ class WebContext:
     service: Service
     fleet: Fleet
     """Starts and retries: what it starts runs in the background of this process."""
+    backfills: Backfills
+    """The same, one at a time, as the admin endpoints want it."""
     news: News
     graph: GraphReader
     pings: Pings
@@ -41,6 +44,7 @@ def context_of(served: Served, entry: Entry) -> WebContext:
         clock=served.clock,
         service=served.service,
         fleet=served.fleet,
+        backfills=Backfills(served.service, served.fleet, served.settings),
         news=served.news,
         graph=served.graph,
         pings=served.pings,

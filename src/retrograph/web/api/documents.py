@@ -102,6 +102,44 @@ class StartDocument(_Document):
     job: JobDocument
 
 
+class BegunDocument(_Document):
+    """A backfill that was taken in."""
+
+    job_id: str
+    job_key: str
+    status: JobState
+    total_users: int | None = Field(description="`null`: the graph's users are counted when the job discovers them.")
+    clamped: list[str] = Field(description="Sentences about numbers that were out of range.")
+
+
+class CanceledDocument(_Document):
+    """A job that was asked to end for good."""
+
+    job_id: str
+    job_key: str
+    status: JobState
+
+
+class BackfillDocument(_Document):
+    """How far a backfill is. Instants are RFC 3339 in UTC."""
+
+    job_id: str
+    job_key: str
+    status: JobState
+    total: int | None
+    sent: int = Field(description="How many users were handed out to be loaded.")
+    processed: int
+    failed: int
+    skipped: int
+    progress_percent: float | None
+    elapsed_seconds: float
+    eta_seconds: int | None
+    last_error: str | None
+    created_by: str
+    created_at: str
+    updated_at: str
+
+
 class FailureDocument(_Document):
     """An item that failed."""
 

@@ -21,7 +21,7 @@ SOURCES: Final = ("user_ids", "s3_uri", "source", "upload_id")
 async def start_request(context: WebContext, body: dict[str, Any], who: str) -> StartRequest:
     """Checks a body and reads the users that it names. Raises UsageError naming the field, NotFound, DependencyDown."""
     given = {name: value for name, value in body.items() if value is not None}
-    kind, key = _text(given, "kind"), _text(given, "key")
+    kind, key = text_of(given, "kind"), text_of(given, "key")
     if kind is None:
         raise UsageError("kind is missing: say which kind of job to start", field="kind")
     if key is not None:
@@ -29,10 +29,10 @@ async def start_request(context: WebContext, body: dict[str, Any], who: str) -> 
     wanted = {name: value for name, value in given.items() if name not in ("kind", "key", *SOURCES)}
     asked = parameters.read(wanted)
     chosen = Chosen(
-        user_ids=_texts(given, "user_ids"),
-        s3_uri=_text(given, "s3_uri"),
-        source=_text(given, "source"),
-        upload_id=_text(given, "upload_id"),
+        user_ids=texts_of(given, "user_ids"),
+        s3_uri=text_of(given, "s3_uri"),
+        source=text_of(given, "source"),
+        upload_id=text_of(given, "upload_id"),
     )
     source = await source_of(context.service, context.settings, kind, chosen, key, reset=asked.reset_cursor)
     return StartRequest(kind=kind, source=source, parameters=wanted, key=key, who=who)
@@ -41,10 +41,10 @@ async def start_request(context: WebContext, body: dict[str, Any], who: str) -> 
 def retry_of(body: dict[str, Any]) -> tuple[Selection, dict[str, Any]]:
     """Which failures a body names, and with which parameters. Raises UsageError naming the field."""
     given = {name: value for name, value in body.items() if value is not None}
-    said = _text(given, "cause")
+    said = text_of(given, "cause")
     selection = Selection(
-        items=_texts(given, "items") or (),
-        error_class=_text(given, "error_class"),
+        items=texts_of(given, "items") or (),
+        error_class=text_of(given, "error_class"),
         cause=None if said is None else stored(said),
     )
     wanted = {name: value for name, value in given.items() if name not in ("items", "error_class", "cause")}
@@ -58,17 +58,19 @@ async def why_of(request: Request) -> str:
     for name in body:
         if name != "why":
             raise UsageError(f"{name[:50]} is not known here: only why is", field=name[:50])
-    return _text(body, "why") or ""
+    return text_of(body, "why") or ""
 
 
-def _text(given: dict[str, Any], name: str) -> str | None:
+def text_of(given: dict[str, Any], name: str) -> str | None:
+    """Text out of a body. Raises UsageError naming the field."""
     value = given.get(name)
     if value is not None and not isinstance(value, str):
         raise UsageError(f"{name} must be text", field=name)
     return value
 
 
-def _texts(given: dict[str, Any], name: str) -> list[str] | None:
+def texts_of(given: dict[str, Any], name: str) -> list[str] | None:
+    """A list of text out of a body. Raises UsageError naming the field."""
     value = given.get(name)
     if value is None:
         return None
@@ -111,6 +113,15 @@ START: Final = _body(
         **_PARAMETERS,
     },
     required=("kind",),
+)
+BACKFILL: Final = _body(
+    {
+        "user_ids": {**_LIST, "description": "The users; exactly one way to name them is given."},
+        "s3_uri": {**_TEXT, "description": "An object that lists them: `s3://bucket/key`."},
+        "source": {**_TEXT, "description": "`neo4j`: every user that the graph holds."},
+        "job_key": {**_TEXT, "description": "The job's name; without one it is `backfill-` and something unique."},
+        **_PARAMETERS,
+    }
 )
 RETRY: Final = _body(
     {

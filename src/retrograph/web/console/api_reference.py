@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 TITLES: Final[Mapping[str, str]] = {
     "jobs": "Jobs",
+    "backfill": "Backfills, one at a time",
     "uploads": "Lists of ids",
     "events": "What happens, as it happens",
     "graph": "The graph",

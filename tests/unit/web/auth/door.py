@@ -23,7 +23,7 @@ from retrograph.wiring.served import open_served
 ANN, EVE = "ann@example.com", "eve@example.com"
 HERE = "http://127.0.0.1:8080"
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
-PROGRAMS = ("/api/", "/metrics")
+PROGRAMS = ("/api/", "/admin/", "/metrics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
