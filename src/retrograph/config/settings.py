@@ -13,6 +13,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from retrograph.config.entry import Admins, OidcSettings, ProxySettings, PublicUrl, SessionSettings
 from retrograph.config.flags import FlagsSettings
 from retrograph.config.identity import IdentifierSettings, UsersSettings
+from retrograph.config.live import (
+    FactoidsSettings,
+    IdentityEventsSettings,
+    KafkaSettings,
+    LiveSettings,
+    ReceiptEventsSettings,
+)
 from retrograph.config.values import CacheUrl, GraphUrl, SecretFile, ServiceUrl, StoreUrl, Url, secret_of
 from retrograph.errors import ConfigurationError
 
@@ -233,6 +240,11 @@ class Settings(BaseSettings):
     users: UsersSettings = UsersSettings()
     identifiers: IdentifierSettings = IdentifierSettings()
     flags: FlagsSettings = FlagsSettings()
+    live: LiveSettings = LiveSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    receipt_events: ReceiptEventsSettings = ReceiptEventsSettings()
+    factoids: FactoidsSettings = FactoidsSettings()
+    identity_events: IdentityEventsSettings = IdentityEventsSettings()
     http: HttpSettings = HttpSettings()
     neo4j: Neo4jSettings = Neo4jSettings()
     oidc: OidcSettings = OidcSettings()

@@ -60,7 +60,7 @@ class Identity:
             raise UsageError("a backfill of identities takes no user ids: it walks the table of RETROGRAPH_USERS_URL")
         check_extra()
         table = self._table
-        self._identifiers()
+        identifiers_of(self._settings)
         await table.shape()
         mapping = table.mapping
         where: dict[str, Json] = {
@@ -74,7 +74,7 @@ class Identity:
 
     def _treatment(self) -> list[str | None]:
         """What decides how a value is stored: resumed with another, one value would be two identifiers."""
-        key, region = self._key(), self._settings.identifiers.phone_region
+        key, region = _key(self._settings), self._settings.identifiers.phone_region
         return [key.key_id if key else None, key.fingerprint if key else None, region]
 
     async def open_source(self, job: Job, frozen: Source) -> Source:
@@ -100,7 +100,7 @@ class Identity:
         hooks = IdentityHooks(ping_graph=self._graph.ping, ping_table=self._table.ping)
         self._desks.pop(job.job_id, None)
         walk = await self._walk(job)
-        return IdentityLoad(self._desk(job), walk, self._identifiers(), self._writer, hooks, self._clock)
+        return IdentityLoad(self._desk(job), walk, identifiers_of(self._settings), self._writer, hooks, self._clock)
 
     def _desk(self, job: Job) -> "Desk":
         """Shared by the source and the load of one run."""
@@ -119,21 +119,6 @@ class Identity:
             self._opened = users_table(self._settings)
         return self._opened
 
-    def _identifiers(self) -> "Identifiers":
-        from retrograph.loading.blocking import read_block_list
-        from retrograph.loading.identifiers import Identifiers
-
-        settings = self._settings.identifiers
-        return Identifiers(read_block_list(settings.block_list), key=self._key(), region=settings.phone_region)
-
-    def _key(self) -> "HashKey | None":
-        from retrograph.loading.identifiers import HashKey
-
-        settings = self._settings.identifiers
-        if settings.secret is None:
-            return None
-        return HashKey(key_id=settings.hmac_key_id, secret=settings.secret.get_secret_value().encode())
-
     async def ping_table(self) -> None:
         """Raises DependencyDown unless the users table's database answers."""
         await self._table.ping()
@@ -142,6 +127,24 @@ class Identity:
         """Gives back the table's connection."""
         if self._opened is not None:
             await self._opened.close()
+
+
+def identifiers_of(settings: Settings) -> "Identifiers":
+    """How values are judged and stored, whoever brings them. Raises ConfigurationError."""
+    from retrograph.loading.blocking import read_block_list
+    from retrograph.loading.identifiers import Identifiers
+
+    given = settings.identifiers
+    return Identifiers(read_block_list(given.block_list), key=_key(settings), region=given.phone_region)
+
+
+def _key(settings: Settings) -> "HashKey | None":
+    from retrograph.loading.identifiers import HashKey
+
+    given = settings.identifiers
+    if given.secret is None:
+        return None
+    return HashKey(key_id=given.hmac_key_id, secret=given.secret.get_secret_value().encode())
 
 
 def _group(rate: float | None) -> int:

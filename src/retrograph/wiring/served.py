@@ -57,7 +57,7 @@ class Served:
 
     async def _graph(self) -> None:
         await self.opening.keep_trying(self.clock)
-        await _recounted(self.opening.graph, self.clock)
+        await recounted(self.opening.graph, self.clock)
 
     async def _swept(self) -> None:
         while True:
@@ -75,7 +75,7 @@ class Served:
             await self.clock.sleep(1.0)
 
 
-async def _recounted(graph: GraphStore, clock: Clock) -> None:
+async def recounted(graph: GraphStore, clock: Clock) -> None:
     """Marks that live events leave are walked once a minute."""
     while True:
         await clock.sleep(RECOUNT_SECONDS)
