@@ -57,9 +57,21 @@ async def test_a_checkpoint_is_written_whole(store: SqlJobStore) -> None:
 async def test_reasons_are_summed_over_checkpoints(store: SqlJobStore) -> None:
     lease = (await running(store)).lease
     for number, reason in enumerate(["future", "future", "absurd"], start=1):
-        added = Counts(processed=1, refused={reason: 2})
-        await store.checkpoint(lease, processed(number, 0, str(number), added=added), LEASE_MS)
-    assert (await store.get(lease.job_id)).counts.refused == {"future": 4, "absurd": 2}
+        added = Counts(processed=1, refused={reason: 2}, found={"purchases": number})
+        for _ in range(2):  # the answer to the first was lost
+            await store.checkpoint(lease, processed(number, 0, str(number), added=added), LEASE_MS)
+    counts = (await store.get(lease.job_id)).counts
+    assert (counts.refused, counts.found) == ({"future": 4, "absurd": 2}, {"purchases": 6})
+
+
+async def test_what_was_found_is_forgotten_with_the_counts_of_a_job_that_starts_over(store: SqlJobStore) -> None:
+    lease = (await running(store)).lease
+    added = Counts(processed=1, found={"purchases": 3})
+    job = await store.end(lease, processed(1, 1, "1", added=added), Ending(state=JobState.STOPPED))
+    assert job.counts.found == {"purchases": 3}
+    claimed = await store.claim(claim_of(job, reset=Reset(spec=Spec(as_of=0))))
+    assert isinstance(claimed, Claimed)
+    assert claimed.job.counts == Counts()
 
 
 async def test_a_checkpoint_whose_answer_was_lost_counts_once(store: SqlJobStore) -> None:

@@ -40,6 +40,7 @@ class Books:
             "failed": (counts.failed, len(users - done)),
             "failures that are kept": (sorted(failed), sorted(users - done)),
             "facts left out": (counts.refused.get(ODD, 0), sum(odd(user) for user in done)),
+            "what was found": (counts.found.get(ODD, 0), sum(odd(user) for user in done)),
             "items at the cursor": (job.cursor, str(len(users))),
             "skipped": (counts.skipped, 0),
         }

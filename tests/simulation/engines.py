@@ -73,7 +73,7 @@ class _Loading:
 
         facts = await self._process.ask(f"history of {key}", answered, _unanswered, lambda: None)
         await self._writer.join(facts, permit)
-        return Outcome(status="processed", refused={ODD: odd(key)})
+        return Outcome(status="processed", refused={ODD: odd(key)}, found={ODD: odd(key)})
 
     async def ping(self, dependency: str) -> bool:
         if dependency == SERVICE:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -32,8 +33,8 @@ class Display:
     ) -> None:
         if self._bar:
             self._bar.stop()
-        elif self._last is not None and line(self._last) != self._told:
-            say(line(self._last))
+        elif self._last is not None and (last := _last_line(self._last)) != self._told:
+            say(last)
 
     def progressed(self, progress: Progress) -> None:
         """Shows how far the job is."""
@@ -55,6 +56,12 @@ class Display:
     def said(self, sentence: str) -> None:
         """Tells what the job waits for, why it paused, that it goes on."""
         say(sentence)
+
+
+def _last_line(progress: Progress) -> str:
+    """At the end a pace of nothing tells nothing: what was left took no time, or was the settling."""
+    still = progress.rate is not None and round(progress.rate, 1) == 0
+    return line(replace(progress, rate=None) if still else progress)
 
 
 def _activity(progress: Progress) -> str:

@@ -35,7 +35,7 @@ async def follow(service: Service, answer: StartAnswer, display: Display, *, onc
         if answer.forecast:
             say(answer.forecast)
         job = await service.run(answer, display, once=once)
-    for sentence in ending(job):
+    for sentence in ending(job, answer.job):
         say(sentence)
     if as_json:
         print_json(job_as_json(job))

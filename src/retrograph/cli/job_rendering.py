@@ -6,7 +6,8 @@ from typing import Any
 from retrograph.cli.rendering import plural
 from retrograph.clock import iso
 from retrograph.jobs.cursors import cursor_words
-from retrograph.jobs.job import Job, Run
+from retrograph.jobs.findings import findings, nothing_found
+from retrograph.jobs.job import Counts, Job, Run
 from retrograph.jobs.progress import duration
 from retrograph.jobs.state import JobState
 
@@ -23,6 +24,7 @@ def job_pairs(job: Job) -> dict[str, Any]:
         "processed": counts.processed,
         "failed": counts.failed,
         "skipped": f"{counts.skipped:,}{_by_reason(counts.skipped_by)}",
+        **{finding.name.lower(): finding.text for finding in findings(job)},
         "left out": f"{plural(sum(counts.refused.values()), 'fact')}{_by_reason(counts.refused)}"
         if counts.refused
         else None,
@@ -58,12 +60,22 @@ def progress_text(job: Job) -> str:
     return scanned if job.total is None else f"{scanned} of {job.total:,} ({job.percent or 0:.1f}%)"
 
 
-def ending(job: Job) -> list[str]:
-    """What to tell when a run has ended: what became of the job, and what to do next."""
-    counts = job.counts
-    done = f"{job.key} {state_text(job)}: {counts.processed:,} processed, {counts.failed:,} failed"
+def ending(job: Job, before: Job | None = None) -> list[str]:
+    """What to tell when a run has ended: what became of the job, and what to do next. `before` is the job as it was
+    when this command took it up: what earlier runs had done is told apart."""
+    counts, earlier = job.counts, before.counts if before is not None else Counts()
+    took = duration((job.elapsed_ms - (before.elapsed_ms if before is not None else 0)) / 1000)
+    done = f"{job.key} {state_text(job)}: "
+    if earlier.scanned:
+        done += f"{counts.processed - earlier.processed:,} processed now, {counts.processed:,} in all"
+    else:
+        done += f"{counts.processed:,} processed"
+    done += f", {counts.failed:,} failed"
     done += f", {counts.skipped:,} skipped" if counts.skipped else ""
-    sentences = [f"{done}, in {duration(job.elapsed_ms / 1000)}"]
+    sentences = [f"{done}, in {took}"]
+    sentences += [f"{finding.name.lower()}: {finding.text}" for finding in findings(job)]
+    if (nothing := nothing_found(job)) is not None:
+        sentences.append(nothing)
     if job.message:
         sentences.append(job.message)
     if counts.refused:

@@ -51,6 +51,11 @@ class IdentityChanges:
         return len(self.created) + len(self.updated)
 
     @property
+    def written(self) -> int:
+        """How many edges are made, changed or taken away."""
+        return len(self.removed) + self.matches
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
         return self.first_seen_at is None and not (self.removed or self.created or self.updated)

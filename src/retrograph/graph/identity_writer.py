@@ -5,7 +5,7 @@ join is.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from retrograph.clock import Clock, to_millis
@@ -33,8 +33,9 @@ class IdentityWriter:
         """How many batches may usefully be under way at once."""
         return self._graph.lanes
 
-    async def join(self, facts: Sequence[IdentityFacts], permit: Permit = unconditionally) -> None:
-        """Returns once all of it is committed. `permit` is asked before each try, and what it raises comes out here.
+    async def join(self, facts: Sequence[IdentityFacts], permit: Permit = unconditionally) -> Mapping[str, int]:
+        """Returns once all of it is committed: how many edges of which user that took. `permit` is asked before each
+        try, and what it raises comes out here.
 
         Raises WriteFailed if the graph refuses the data: of a batch nothing is written then, and each of its users
         may be tried alone. Raises DependencyDown if the graph does not answer.
@@ -42,11 +43,11 @@ class IdentityWriter:
         users = by_user(facts)
         try:
             async with self._lanes:
-                await repeated(self._graph, self._clock, lambda: self._written(users, permit))
+                return await repeated(self._graph, self._clock, lambda: self._written(users, permit))
         except GraphDataError as error:
             raise WriteFailed(f"the graph refused the data: {error}", dependency=DEPENDENCY) from error
 
-    async def _written(self, users: Sequence[IdentityFacts], permit: Permit) -> None:
+    async def _written(self, users: Sequence[IdentityFacts], permit: Permit) -> Mapping[str, int]:
         identifiers = identifiers_of(users)
         # Where only one may write at a time, nobody waits for a lock on what is shared: one transaction does.
         apart = self._graph.lanes > 1
@@ -58,14 +59,15 @@ class IdentityWriter:
         async with self._graph.transaction() as transaction:
             if identifiers and not apart:
                 await transaction.upsert_identifiers(identifiers)
-            await self._write_users(transaction, users)
+            return await self._write_users(transaction, users)
 
-    async def _write_users(self, transaction: GraphTransaction, users: Sequence[IdentityFacts]) -> None:
+    async def _write_users(self, transaction: GraphTransaction, users: Sequence[IdentityFacts]) -> Mapping[str, int]:
         stored = await transaction.lock_identities([user.user_id for user in users])
         changes = [merge_identity(stored.get(user.user_id, NOBODY), user) for user in users]
         changes = [change for change in changes if not change.empty]
         if not changes:
-            return
+            return {}
         sent = sum(change.matches for change in changes)
         if await transaction.write_identities(changes, to_millis(self._clock.now())) < sent:
             raise TransientGraphError("an identifier has gone; it is made again")
+        return {change.user_id: change.written for change in changes}

@@ -135,6 +135,12 @@ class UserChanges:
         return created + len(self.purchases_updated) + len(self.visits_updated) + len(self.counts_updated)
 
     @property
+    def written(self) -> int:
+        """How many edges are made, changed or taken away."""
+        removed = len(self.purchases_removed) + len(self.visits_removed) + len(self.counts_removed)
+        return removed + self.matches
+
+    @property
     def edges(self) -> bool:
         """Whether any edge changes."""
         return bool(

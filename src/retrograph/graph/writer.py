@@ -55,7 +55,7 @@ class _Waiting:
     facts: Facts
     size: int
     permit: Permit
-    done: asyncio.Future[None]
+    done: asyncio.Future[int]
 
     @property
     def share(self) -> int:
@@ -103,19 +103,22 @@ class GraphWriter:
         # The lanes end by themselves; the body's own error stays what it is, not a group of one.
         await self._group.__aexit__(None, None, None)
 
-    async def join(self, facts: Facts, permit: Permit = unconditionally) -> None:
-        """Returns once the facts are committed. A user with more than 20,000 facts is split over transactions.
+    async def join(self, facts: Facts, permit: Permit = unconditionally) -> int:
+        """Returns once the facts are committed: how many of the user's edges were made, changed or taken away. A user
+        with more than 20,000 facts is split over transactions.
 
         `permit` is asked before each transaction begins, and what it raises comes out here. Raises WriteFailed if the
         graph refuses this user's data, DependencyDown if the graph does not answer.
         """
+        written = 0
         for part in split(facts):
             if self._closing:
                 raise RuntimeError("the writer is closed")
             waiting = _Waiting(part, part.user.size, permit, asyncio.get_running_loop().create_future())
             self._queue.append(waiting)
             self._ready.set()
-            await waiting.done
+            written += await waiting.done
+        return written
 
     async def _lane(self) -> None:
         while True:
@@ -147,7 +150,7 @@ class GraphWriter:
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
         missing: list[SharedFacts] = []
         try:
-            await repeated(self._graph, self._clock, lambda: self._write_once(batch, missing))
+            written = await repeated(self._graph, self._clock, lambda: self._write_once(batch, missing))
         except Exception as error:
             if len(batch) == 1 or not _about_data(error):
                 _reject(batch, _told(error))
@@ -161,21 +164,22 @@ class GraphWriter:
         else:
             for waiting in batch:
                 if not waiting.done.done():
-                    waiting.done.set_result(None)
+                    waiting.done.set_result(written.pop(waiting.facts.user.user_id, 0))
 
-    async def _write_once(self, batch: Sequence[_Waiting], missing: list[SharedFacts]) -> None:
-        """Each try leaves out whoever has gone or lost its permit since the last one.
+    async def _write_once(self, batch: Sequence[_Waiting], missing: list[SharedFacts]) -> dict[str, int]:
+        """Answers how many edges of each user were written. Each try leaves out whoever has gone or lost its permit
+        since the last one.
 
         `missing` gathers nodes that somebody has taken away: where no fact here tells of them, such as the categories
         that the users' other purchases count in, nothing else would make them again.
         """
         facts = [waiting.facts for waiting in batch if waiting.wanted]
         if not facts:
-            return
+            return {}
         try:
             shared = [self._knowledge.news(part.shared) for part in facts]
             await upsert_shared(self._graph, self._knowledge, join_shared([*shared, *missing]), self._clock)
-            await write_users(self._graph, [part.user for part in facts], self._clock)
+            return await write_users(self._graph, [part.user for part in facts], self._clock)
         except StaleKnowledge as error:
             self._knowledge.forget()
             missing.append(error.missing)
@@ -221,13 +225,16 @@ async def upsert_shared(graph: GraphStore, knowledge: Knowledge, facts: SharedFa
     knowledge.learn(stored, news)
 
 
-async def write_users(graph: GraphStore, facts: Sequence[UserFacts], clock: Clock) -> None:
-    """Joins a batch of users in one transaction: lock in order of id, read, merge, write only the difference."""
+async def write_users(graph: GraphStore, facts: Sequence[UserFacts], clock: Clock) -> dict[str, int]:
+    """Joins a batch of users in one transaction: lock in order of id, read, merge, write only the difference. Answers
+    how many edges of each user that was."""
     users = _by_user(facts)
     now = to_millis(clock.now())
     async with graph.transaction() as transaction:
         await transaction.lock_users([user.user_id for user in users])
-        await write_changes(transaction, await _merged(transaction, users), now)
+        changes = await _merged(transaction, users)
+        await write_changes(transaction, changes, now)
+    return {change.user_id: change.written for change in changes}
 
 
 async def write_changes(transaction: GraphTransaction, changes: Sequence[UserChanges], now: int) -> None:

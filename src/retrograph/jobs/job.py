@@ -61,6 +61,8 @@ class Counts:
     """Skipped items by reason."""
     refused: Mapping[str, int] = field(default_factory=dict)
     """Facts that were left out, by reason."""
+    found: Mapping[str, int] = field(default_factory=dict)
+    """What the items brought, by name: see `findings.py`."""
 
     @property
     def scanned(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from retrograph.jobs.findings import nothing_found
 from retrograph.jobs.job import Job
 from retrograph.jobs.progress import eta_seconds
 from retrograph.jobs.state import RETRIED, JobState, PauseReason
@@ -197,7 +198,9 @@ def _succeeded(job: Job, now: int) -> Sentence:
     tail = "".join(
         f", {count:,} {word}" for count, word in ((counts.failed, "failed"), (counts.skipped, "skipped")) if count
     )
-    return _say("done", f"Done: {counted(job.kind, counts.processed)} processed{tail}, in {took}.")
+    done = f"Done: {counted(job.kind, counts.processed)} processed{tail}, in {took}."
+    nothing = nothing_found(job)
+    return _say("done", done) if nothing is None else _say("waits", f"{done} {nothing}")
 
 
 def _failed(job: Job, now: int) -> Sentence:

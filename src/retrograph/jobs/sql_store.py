@@ -20,7 +20,7 @@ from retrograph.jobs.queries import (
 from retrograph.jobs.sql import checkpoints, claims, freezing, listing, moves, news, operators, reading, uploads
 from retrograph.jobs.sql.glances import glances
 from retrograph.jobs.state import HELD
-from retrograph.jobs.store import Asked, Checkpoint, Claim, ClaimAnswer, Ending, Lease, NewJob
+from retrograph.jobs.store import Asked, Checkpoint, Claim, ClaimAnswer, Ending, Held, Lease, NewJob
 from retrograph.jobs.uploads import Upload
 from retrograph.store.engine import Database
 
@@ -40,8 +40,8 @@ class SqlJobStore:
     async def accept(self, job: NewJob, who: str) -> Job:
         return await self._database.write(partial(operators.accept, self._database, new=job, who=who))
 
-    async def discard(self, job_id: str) -> None:
-        await self._database.write(partial(operators.discard, self._database, job_id=job_id))
+    async def discard(self, job_id: str, *, whole: bool = False) -> None:
+        await self._database.write(partial(operators.discard, self._database, job_id=job_id, whole=whole))
 
     async def freeze(self, job_id: str, list_id: str, first: int, chunks: Sequence[tuple[int, bytes]]) -> None:
         await self._database.write(
@@ -70,6 +70,9 @@ class SqlJobStore:
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         return await self._database.write(partial(claims.claim, self._database, wanted=claim))
+
+    async def rival(self, lane: str) -> Held | None:
+        return await self._database.write(partial(claims.rival, self._database, lane=lane))
 
     async def renew(self, lease: Lease, lease_ms: int) -> Asked | None:
         return await self._database.write(partial(checkpoints.renew, self._database, lease=lease, lease_ms=lease_ms))

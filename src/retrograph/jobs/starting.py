@@ -18,7 +18,7 @@ from retrograph.errors import (
     UsageError,
 )
 from retrograph.jobs import parameters
-from retrograph.jobs.claiming import process_name, take
+from retrograph.jobs.claiming import OTHER_RUNS, RUNNING, Refusal, await_lane, process_name, take
 from retrograph.jobs.definitions import DEFAULT_LOOKBACK_DAYS
 from retrograph.jobs.frozen import freeze
 from retrograph.jobs.job import NO_GRAPH, Job, Parameters, Spec
@@ -77,21 +77,43 @@ class Starter:
         given = None if request.key is None else checked_key(request.key)
         resolved = await kind.resolve(request.source)
         key = given or key_of(kind, asked, resolved)
+        key = dry_key(key) if asked.dry_run else key
         graph_id = NO_GRAPH if asked.dry_run else await self._graph()
         for _ in range(_LOOKS):
             found = await self._store.find(graph_id, key)
-            job = found or await self._accept(kind, key, graph_id, asked, resolved, request.who)
-            answer = await self._attempt(kind, job, asked, resolved, request.who, watch)
+            if found is None:
+                answer = await self._begun(kind, key, graph_id, asked, resolved, request.who, watch)
+            else:
+                answer = await self._attempt(kind, found, asked, resolved, request.who, watch)
             if answer is not None:
                 return answer
         raise RetrographError(f"job {key} changes faster than it can be started: try again")
 
+    async def _begun(
+        self, kind: Kind, key: str, graph_id: str, asked: Asked, resolved: Resolved, who: str, watch: Watch
+    ) -> StartAnswer | None:
+        """A job that there is not yet. Where another one of its kind runs it is not kept: a start that is refused
+        changes nothing, and nobody would begin it later. Mostly that is known before anything is written."""
+        new = self._new(kind, key, graph_id, asked, resolved)
+        try:
+            if (lane := self._lane(new.kind)) is not None:
+                await await_lane(self._store, lane, self._clock, watch.said, self._lease_ms, alive=self._alive)
+        except Refusal as refusal:
+            return _refused(refusal, asked)
+        job = await self._accept(new, resolved, who)
+        answer = await self._attempt(kind, job, asked, resolved, who, watch)
+        if answer is not None and answer.reason == OTHER_RUNS and job.job_id == new.job_id:
+            await self._store.discard(job.job_id, whole=True)
+        return answer
+
     async def known(self, kind: str, key: str | None, *, dry_run: bool) -> Job | None:
         """See `Service.known`."""
-        fixed = self.kind(kind).fixed_key
-        default = None if fixed is None else dry_key(fixed) if dry_run else fixed
-        wanted = default if key is None else checked_key(key)
-        return None if wanted is None else await self._store.find(NO_GRAPH if dry_run else await self._graph(), wanted)
+        wanted = self.kind(kind).fixed_key if key is None else checked_key(key)
+        if wanted is None:
+            return None
+        if dry_run:
+            return await self._store.find(NO_GRAPH, dry_key(wanted))
+        return await self._store.find(await self._graph(), wanted)
 
     async def retry(
         self, job: Job, selection: Selection, who: str, raw: Mapping[str, object], watch: Watch
@@ -135,8 +157,8 @@ class Starter:
         if job.graph_id != NO_GRAPH and job.graph_id != await self._graph():
             raise IncompatibleGraph(f"job {job.key} belongs to another graph than this one: its work cannot go on here")
 
-    async def _accept(self, kind: Kind, key: str, graph_id: str, asked: Asked, resolved: Resolved, who: str) -> Job:
-        new = NewJob(
+    def _new(self, kind: Kind, key: str, graph_id: str, asked: Asked, resolved: Resolved) -> NewJob:
+        return NewJob(
             job_id=str(uuid4()),
             graph_id=graph_id,
             key=key,
@@ -145,6 +167,8 @@ class Starter:
             parameters=asked.over(parameters.defaults(calls_services=kind.calls_services and not asked.dry_run)),
             whole=resolved.ids is None,
         )
+
+    async def _accept(self, new: NewJob, resolved: Resolved, who: str) -> Job:
         job = await self._store.accept(new, who)
         if job.job_id != new.job_id or resolved.ids is None:
             return job
@@ -231,8 +255,8 @@ class Starter:
             who=who,
             why=why,
             parameters=wanted,
-            lease_ms=int(self._engine.lease_seconds * 1000),
-            lane=job.kind if job.kind in self._engine.exclusive else None,
+            lease_ms=self._lease_ms,
+            lane=self._lane(job.kind),
             origins=origins,
             retry=retry,
             resumed=resumed,
@@ -240,19 +264,18 @@ class Starter:
             reset=reset,
         )
 
+    @property
+    def _lease_ms(self) -> int:
+        return int(self._engine.lease_seconds * 1000)
+
+    def _lane(self, kind: str) -> str | None:
+        return kind if kind in self._engine.exclusive else None
+
     async def _take(self, job: Job, claim: Claim, asked: Asked, watch: Watch) -> StartAnswer | None:
         try:
             taken = await take(self._store, claim, self._clock, watch.said, alive=self._alive)
-        except JobRefused as refusal:
-            now = await self._store.get(job.job_id)
-            return StartAnswer(
-                started=False,
-                running=refusal.reason == "running",
-                reason=refusal.reason,
-                message=str(refusal),
-                job=now,
-                clamped=asked.clamped,
-            )
+        except Refusal as refusal:
+            return _refused(refusal, asked)
         if isinstance(taken, NotClaimable):
             if job.state in HELD or taken.job.state is not job.state:
                 return None
@@ -264,3 +287,14 @@ class Starter:
         return StartAnswer(
             started=True, running=True, job=mine, clamped=asked.clamped, forecast=forecast_of(mine), taken=taken
         )
+
+
+def _refused(refusal: Refusal, asked: Asked) -> StartAnswer:
+    return StartAnswer(
+        started=False,
+        running=refusal.reason == RUNNING,
+        reason=refusal.reason,
+        message=str(refusal),
+        job=refusal.job,
+        clamped=asked.clamped,
+    )

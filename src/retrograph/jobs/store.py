@@ -175,8 +175,9 @@ class JobStore(UploadStore, Protocol):
         """Takes a job in as `pending`; answers the present one where graph and key are taken."""
         ...
 
-    async def discard(self, job_id: str) -> None:
-        """Forgets a job that never ran and whose ids could not be frozen."""
+    async def discard(self, job_id: str, *, whole: bool = False) -> None:
+        """Forgets a job that never ran, unless another process has begun it or frozen its ids meanwhile; with `whole`
+        also where they are frozen."""
         ...
 
     async def freeze(self, job_id: str, list_id: str, first: int, chunks: Sequence[tuple[int, bytes]]) -> None:
@@ -202,6 +203,10 @@ class JobStore(UploadStore, Protocol):
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         """Takes the lease where it is free, recording what became of a holder that died."""
+        ...
+
+    async def rival(self, lane: str) -> Held | None:
+        """The job of a lane that runs, before there is one to claim for."""
         ...
 
     async def renew(self, lease: Lease, lease_ms: int) -> Asked | None:

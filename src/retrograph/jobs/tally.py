@@ -23,6 +23,7 @@ class Tally:
         counts = job.counts
         self._processed, self._failed, self._skipped = counts.processed, counts.failed, counts.skipped
         self._skipped_by, self._refused = dict(counts.skipped_by), dict(counts.refused)
+        self._found = dict(counts.found)
         self._restart()
         self.in_a_row = 0
         """Failures since the last item that did not fail, in order of completion."""
@@ -32,6 +33,7 @@ class Tally:
         self._new_processed = self._new_skipped = 0
         self._new_skipped_by: dict[str, int] = {}
         self._new_refused: dict[str, int] = {}
+        self._new_found: dict[str, int] = {}
         self._failures: list[FailedItem] = []
         self._resolved: list[str] = []
 
@@ -44,6 +46,7 @@ class Tally:
             skipped=self._skipped,
             skipped_by=dict(self._skipped_by),
             refused=dict(self._refused),
+            found=dict(self._found),
         )
 
     @property
@@ -65,6 +68,8 @@ class Tally:
             _add(self._skipped_by, self._new_skipped_by, reason, 1)
         for reason, count in outcome.refused.items():
             _add(self._refused, self._new_refused, reason, count)
+        for name, count in outcome.found.items():
+            _add(self._found, self._new_found, name, count)
         if retried:
             self._failed -= 1
             self._resolved.append(item)
@@ -85,6 +90,7 @@ class Tally:
                 skipped=self._new_skipped,
                 skipped_by=self._new_skipped_by,
                 refused=self._new_refused,
+                found=self._new_found,
             ),
             failures=tuple(self._failures),
             resolved=tuple(self._resolved),

@@ -30,6 +30,7 @@ def job_as_json(job: Job) -> dict[str, Json]:
         "skipped": counts.skipped,
         "skipped_by": dict(counts.skipped_by),
         "refused": dict(counts.refused),
+        "found": dict(counts.found),
         "percent": None if job.percent is None else round(job.percent, 1),
         "rate": None if job.rate is None or not running else round(job.rate, 2),
         "eta_seconds": _eta(job) if running else None,

@@ -21,11 +21,13 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an item ended. `refused` counts, by reason, the facts that were left out; the job sums them."""
+    """How an item ended. The job sums what these count by name: `refused` the facts that were left out, by reason;
+    `found` what the item brought, such as purchases (`findings.py` has the words)."""
 
     status: Literal["processed", "skipped"]
     reason: str | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
+    found: Mapping[str, int] = field(default_factory=dict)
 
 
 PROCESSED = Outcome(status="processed")

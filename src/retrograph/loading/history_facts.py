@@ -48,7 +48,8 @@ class Purchases:
     """What receipts and orders say, cleaned.
 
     `said` keeps the accepted lines with their days for the names in them, which only matter where the catalogue has
-    none. `refused` begins each entry with its reason; the rest says which fact, so that each is refused once.
+    none. `known`: some service had a receipt or an order, accepted or not. `refused` begins each entry with its
+    reason; the rest says which fact, so that each is refused once.
     """
 
     window: Window
@@ -58,6 +59,7 @@ class Purchases:
     first_seen_at: int | None = None
     channels: dict[str, TextField] = field(default_factory=dict)
     said: list[tuple[int, Lines]] = field(default_factory=list)
+    known: bool = False
     refused: set[tuple[str, ...]] = field(default_factory=set)
 
     def seen(self, instant: int) -> None:
@@ -127,10 +129,11 @@ class Catalogue(NamedTuple):
 
 
 class HistoryFacts(NamedTuple):
-    """The facts, and how many were left out, by reason."""
+    """The facts, how many were left out, by reason, and what was found, by name."""
 
     facts: Facts
     refused: Mapping[str, int]
+    found: Mapping[str, int]
 
 
 def orders_to_fetch(summaries: Iterable[OrderSummary], window: Window) -> list[str]:
@@ -148,8 +151,10 @@ def purchases_of(
     """What a user bought in the window. The status and time of an order in full win over those of the list."""
     found = Purchases(window=window)
     for receipt in receipts:
+        found.known = True
         _read_receipt(found, receipt)
     for summary in summaries:
+        found.known = True
         _read_summary(found, summary)
     for order in orders:
         _read_order(found, order)
@@ -179,7 +184,17 @@ def facts_of(user_id: str, found: Purchases, catalogue: Catalogue, loaded: Loade
     )
     retailers = {name: RetailerFact(channel=found.channels.get(name)) for name in found.visits}
     shared = SharedFacts(products=products, categories=categories, retailers=retailers)
-    return HistoryFacts(Facts(user=user, shared=shared), Counter(reason for reason, *_ in refused))
+    counted = Counter(reason for reason, *_ in refused)
+    return HistoryFacts(Facts(user=user, shared=shared), counted, _figures(found))
+
+
+def _figures(found: Purchases) -> dict[str, int]:
+    figures = {"purchases": sum(map(len, found.purchases.values()))}
+    if found.retracted:
+        figures["retractions"] = len(found.retracted)
+    if not found.known:
+        figures["users-without-history"] = 1
+    return figures
 
 
 def history_facts(

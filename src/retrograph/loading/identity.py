@@ -5,80 +5,21 @@ find their outcome there. What is written ahead of its item is harmless: it is a
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
 from retrograph.errors import DependencyDown, WriteFailed
-from retrograph.facts import (
-    Identifier,
-    IdentityFacts,
-    InvalidId,
-    InvalidInstant,
-    Sighting,
-    clean_id,
-    clean_instant,
-)
-from retrograph.graph.identity import join_sightings
+from retrograph.facts import IdentityFacts
 from retrograph.graph.identity_writer import BATCH_USERS, IdentityWriter
-from retrograph.jobs.work import PROCESSED, Item, Outcome, Permit, unconditionally
+from retrograph.jobs.work import Item, Outcome, Permit, unconditionally
 from retrograph.loading.identifiers import Identifiers
+from retrograph.loading.identity_facts import facts_of, together, with_written
 from retrograph.sources.users_walk import UserRow, UsersWalk
 
 Result = Outcome | Exception
 
-INVALID_USER = Outcome(status="skipped", reason="invalid-user-id")
 GONE = Outcome(status="skipped", reason="gone")
-
-
-def facts_of(row: UserRow, identifiers: Identifiers, latest: int) -> tuple[IdentityFacts | None, Outcome]:
-    """What a row says, and what is left out of it; no facts where its user's id breaks the rule for ids. Pure.
-
-    An instant that is absurd is left out alone: its identifier stays, without it.
-    """
-    try:
-        user_id = clean_id(row.key)
-    except InvalidId:
-        return None, INVALID_USER
-    refused: dict[str, int] = {}
-    created = _instant(row.created_at, latest, refused)
-    sightings: dict[Identifier, Sighting] = {}
-    blocked: dict[Identifier, str] = {}
-    for raw in row.identifiers:
-        judged = identifiers.judge(raw.type, raw.value)
-        if judged is None:
-            _count(refused, f"invalid-{raw.type}")
-            continue
-        identifier, name = judged
-        at = created if raw.at is None else _instant(raw.at, latest, refused)
-        sighting = Sighting(at, at, _sources(raw.source))
-        held = sightings.get(identifier)
-        sightings[identifier] = sighting if held is None else join_sightings(held, sighting)
-        if name is not None:
-            blocked[identifier] = name
-    facts = IdentityFacts(user_id=user_id, first_seen_at=created, sightings=sightings, blocked=blocked)
-    return facts, Outcome(status="processed", refused=refused) if refused else PROCESSED
-
-
-@lru_cache(maxsize=1_024)
-def _sources(source: str) -> frozenset[str]:
-    return frozenset((source,))
-
-
-def _count(refused: dict[str, int], reason: str) -> None:
-    refused[reason] = refused.get(reason, 0) + 1
-
-
-def _instant(at: int | None, latest: int, refused: dict[str, int]) -> int | None:
-    if at is None:
-        return None
-    try:
-        return clean_instant(at, latest)
-    except InvalidInstant:
-        _count(refused, "invalid-instant")
-        return None
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +27,7 @@ class Prepared:
     """The facts of a group's users by their keys, and what becomes of each if they are written."""
 
     facts: list[tuple[str, IdentityFacts]]
-    results: dict[str, Result]
+    results: dict[str, Outcome]
 
 
 @dataclass(slots=True, eq=False)
@@ -224,9 +165,12 @@ class IdentityLoad:
 
     async def _joined(self, group: Group, permit: Permit) -> dict[str, Result]:
         prepared = self._prepare(group)
-        results = dict(prepared.results)
-        await self._write(prepared.facts, results, permit)
+        results: dict[str, Result] = dict(prepared.results)
+        written: dict[str, int] = {}
+        await self._write(prepared.facts, results, written, permit)
         group.prepared = None
+        for key, edges in written.items():
+            results[key] = with_written(prepared.results[key], edges)
         return results
 
     def _prepare(self, group: Group) -> Prepared:
@@ -241,23 +185,29 @@ class IdentityLoad:
         latest = to_millis(self._clock.now()) + MILLIS_PER_DAY
         for row in rows:
             found, outcome = facts_of(row, self._identifiers, latest)
-            prepared.results[row.key] = _together(prepared.results.get(row.key), outcome)
+            prepared.results[row.key] = together(prepared.results.get(row.key), outcome)
             if found is not None:
                 prepared.facts.append((row.key, found))
 
     async def _write(
-        self, facts: Sequence[tuple[str, IdentityFacts]], results: dict[str, Result], permit: Permit
+        self,
+        facts: Sequence[tuple[str, IdentityFacts]],
+        results: dict[str, Result],
+        written: dict[str, int],
+        permit: Permit,
     ) -> None:
         if not facts:
             return
         try:
-            await self._writer.join([fact for _, fact in facts], permit)
+            edges = await self._writer.join([fact for _, fact in facts], permit)
         except WriteFailed as error:
             if len(facts) == 1:
                 results[facts[0][0]] = error
                 return
             for fact in facts:
-                await self._write([fact], results, permit)
+                await self._write([fact], results, written, permit)
+        else:
+            written.update({key: edges.get(fact.user_id, 0) for key, fact in facts})
 
     async def ping(self, dependency: str) -> bool:
         try:
@@ -271,15 +221,6 @@ class IdentityLoad:
 
     async def close(self) -> None:
         """The graph and the table outlive a run."""
-
-
-def _together(before: Result | None, outcome: Outcome) -> Outcome:
-    """Two rows of one user are one item."""
-    if not isinstance(before, Outcome):
-        return outcome
-    refused = Counter(before.refused)
-    refused.update(outcome.refused)
-    return Outcome(status=outcome.status, reason=outcome.reason, refused=refused)
 
 
 __all__ = ["BATCH_USERS", "Desk", "Group", "IdentityHooks", "IdentityLoad", "IdentitySource", "facts_of", "groups"]

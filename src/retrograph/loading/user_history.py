@@ -34,8 +34,9 @@ GRAPH: Final = "graph"
 class FactWriter(Protocol):
     """Whoever joins facts into the graph."""
 
-    async def join(self, facts: Facts, permit: Permit) -> None:
-        """Returns once the facts are committed; `permit` is asked before a transaction begins."""
+    async def join(self, facts: Facts, permit: Permit) -> int:
+        """Returns once the facts are committed: how many edges that took. `permit` is asked before a transaction
+        begins."""
         ...
 
 
@@ -94,8 +95,9 @@ class UserHistoryLoad:
         """Loads one user. Raises ItemError naming the service or the graph that failed it, ConfigurationError where
         a service refuses us, DependencyDown where the graph does not answer."""
         history = await self._fetched(key)
-        await self._writer.join(history.facts, permit)
-        return Outcome(status="processed", refused=history.refused)
+        written = await self._writer.join(history.facts, permit)
+        found = {**history.found, "edges-written": written}
+        return Outcome(status="processed", refused=history.refused, found=found)
 
     async def ping(self, dependency: str) -> bool:
         """Whether that service, or the graph, is up. What nobody here knows is not what is down."""

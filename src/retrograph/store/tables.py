@@ -52,6 +52,7 @@ jobs = Table(
     Column("skipped", BigInteger, nullable=False, server_default=text("0")),
     Column("skipped_by", Text, nullable=False, server_default=text("'{}'")),
     Column("refused", Text, nullable=False, server_default=text("'{}'")),
+    Column("found", Text, nullable=False, server_default=text("'{}'")),
     Column("failures_numbered", BigInteger, nullable=False, server_default=text("0")),
     Column("finishing", Boolean, nullable=False, server_default=false()),
     Column("complete", Boolean, nullable=False, server_default=false()),

@@ -54,6 +54,27 @@ def test_a_clean_end_is_one_sentence() -> None:
     assert ending(done) == ["nightly succeeded: 2,377 processed, 0 failed, in 8m20s"]
 
 
+def test_what_was_found_is_told_and_what_earlier_runs_did_is_told_apart() -> None:
+    before = replace(JOB, counts=Counts(processed=1200), elapsed_ms=500_000)
+    counts = Counts(processed=1212, found={"purchases": 1_300, "edges-written": 900, "users-without-history": 2})
+    told = ending(replace(JOB, state=JobState.SUCCEEDED, reason=None, counts=counts, elapsed_ms=503_000), before)
+    assert told == [
+        "nightly succeeded: 12 processed now, 1,212 in all, 0 failed, in 3s",
+        "found: 1,300 purchases",
+        "written: 900 edges made or changed",
+        "unknown: 2 users of whom no service knew anything",
+    ]
+
+
+def test_a_load_of_nobody_does_not_look_like_success() -> None:
+    nobody = Counts(processed=3, found={"purchases": 0, "edges-written": 0, "users-without-history": 3})
+    told = ending(replace(JOB, state=JobState.SUCCEEDED, reason=None, counts=nobody))
+    assert (
+        "No service knew any of these 3 users in the 365 days before 2018-01-02T00:00:00.000Z: "
+        "check the ids, and the end of the window (as_of)." in told
+    )
+
+
 def test_failures_and_events_are_documents() -> None:
     failure = Failure(
         number=1, item="u1", attempts=2, error_class="ServiceFailed", message="503", first_at=0, last_at=1000

@@ -80,6 +80,8 @@ class Scripted:
         self.opening: Exception | None = None
 
     async def resolve(self, source: object) -> Resolved:
+        if isinstance(source, Resolved):
+            return source
         if isinstance(source, int):
             return Resolved(digest="table", bound=str(source))
         assert isinstance(source, list)

@@ -40,10 +40,18 @@ async def test_every_item_is_done_once(world: World, concurrency: int, batch_siz
 
 async def test_outcomes_are_counted_by_reason(world: World) -> None:
     world.load.script["user-2"] = Outcome(status="skipped", reason="dull")
-    world.load.script["user-3"] = Outcome(status="processed", refused={"future": 2})
-    world.load.script["user-4"] = Outcome(status="processed", refused={"future": 1, "absurd": 1})
+    world.load.script["user-3"] = Outcome(status="processed", refused={"future": 2}, found={"purchases": 5})
+    world.load.script["user-4"] = Outcome(
+        status="processed", refused={"future": 1, "absurd": 1}, found={"purchases": 2}
+    )
     job = await world.run()
-    assert job.counts == Counts(processed=9, skipped=1, skipped_by={"dull": 1}, refused={"future": 3, "absurd": 1})
+    assert job.counts == Counts(
+        processed=9,
+        skipped=1,
+        skipped_by={"dull": 1},
+        refused={"future": 3, "absurd": 1},
+        found={"purchases": 7},
+    )
 
 
 async def test_an_item_that_fails_never_takes_the_job_down(world: World) -> None:

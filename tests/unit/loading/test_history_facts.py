@@ -59,20 +59,26 @@ def read(
 
 
 def test_a_receipt_is_purchases_a_visit_and_what_it_says_about_its_nodes() -> None:
-    facts, refused = read([receipt("r", SINCE, "p=Milk", "q", "p=Milk")])
+    facts, refused, found = read([receipt("r", SINCE, "p=Milk", "q", "p=Milk")])
     day = SINCE // DAY
     assert facts.user.purchases == {"p": {"r": SINCE}, "q": {"r": SINCE}}
     assert facts.user.visits == {"Shop": frozenset({"r"})}
     assert facts.user.first_seen_at == SINCE
     assert facts.shared.products == {"p": ProductFact(name=TextField(0, day, "Milk")), "q": ProductFact()}
     assert facts.shared.retailers == {"Shop": RetailerFact(channel=TextField(0, day, "GROCERY"))}
-    assert refused == {}
+    assert (refused, found) == ({}, {"purchases": 2})
 
 
 def test_a_user_without_history_is_a_user() -> None:
-    facts, refused = history_facts("u", [], [], [], NOTHING, WINDOW, Loaded(at=1, by="job"))
+    facts, refused, found = history_facts("u", [], [], [], NOTHING, WINDOW, Loaded(at=1, by="job"))
     assert (facts.user.user_id, facts.user.loaded) == ("u", Loaded(at=1, by="job"))
     assert (facts.user.size, facts.user.first_seen_at, refused) == (0, None, {})
+    assert found == {"purchases": 0, "users-without-history": 1}
+
+
+def test_a_user_whose_orders_are_all_pending_or_cancelled_is_known_though_nothing_was_bought() -> None:
+    assert read(summaries=[listed("o", "PENDING", SINCE)]).found == {"purchases": 0}
+    assert read(summaries=[listed("o", "CANCELLED", SINCE)]).found == {"purchases": 0, "retractions": 1}
 
 
 @pytest.mark.parametrize(

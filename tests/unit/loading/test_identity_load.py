@@ -1,7 +1,7 @@
 """Rows of a users table as items: what each says, how they share transactions, whose failure is whose."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -79,7 +79,7 @@ class Writer:
         self.batches: list[list[str]] = []
         self.down = False
 
-    async def join(self, facts: Sequence[IdentityFacts], permit: Permit = unconditionally) -> None:
+    async def join(self, facts: Sequence[IdentityFacts], permit: Permit = unconditionally) -> Mapping[str, int]:
         permit()
         await asyncio.sleep(0)
         if self.down:
@@ -88,6 +88,7 @@ class Writer:
         if self.refused & set(users):
             raise WriteFailed("the graph refused the data")
         self.batches.append(users)
+        return {user: 1 for user in users if user != "e"}
 
 
 class Walk:
@@ -129,6 +130,10 @@ async def test_the_users_of_a_group_share_a_transaction_and_each_is_an_item() ->
 
     assert [item.key for item in items] == list("abcde")
     assert [outcome.status for outcome in outcomes] == ["processed"] * 5
+    assert [outcome.found for outcome in outcomes] == [
+        *[{"identifiers": 1, "edges-written": 1}] * 4,
+        {"identifiers": 0, "users-without-identifiers": 1},
+    ]
     assert writer.batches == [["a", "b", "c"], ["d"], ["e"]]
     assert walk.looked_up == []
 
@@ -195,7 +200,9 @@ async def test_rows_of_one_key_are_one_item() -> None:
     source, load = opened(Walk([row("a", ("device", "d1")), row("a", ("email", "no"))]), Writer())
 
     assert [item.key async for item in source.walk(None)] == ["a"]
-    assert (await load.load("a")).refused == {"invalid-email": 1}
+    outcome = await load.load("a")
+    assert outcome.refused == {"invalid-email": 1}
+    assert outcome.found == {"identifiers": 1, "edges-written": 1}
 
 
 def test_neighbours_go_to_different_lanes() -> None:

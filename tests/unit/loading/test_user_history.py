@@ -47,11 +47,12 @@ class Recorder:
     facts: list[Facts] = field(default_factory=list)
     failure: Exception | None = None
 
-    async def join(self, facts: Facts, permit: Permit) -> None:
+    async def join(self, facts: Facts, permit: Permit) -> int:
         permit()
         if self.failure is not None:
             raise self.failure
         self.facts.append(facts)
+        return 17
 
 
 @dataclass
@@ -152,6 +153,8 @@ async def test_the_facts_of_a_user_are_what_the_files_say(sandbox: Sandbox) -> N
         outcome = await made.load.load(user_id)
         (facts,) = made.writer.facts
     assert (outcome.status, outcome.refused) == ("processed", {})
+    assert outcome.found["purchases"] == len(set(expected))
+    assert (outcome.found.get("retractions", 0), outcome.found["edges-written"]) == (len(cancelled), 17)
     assert {(p, r) for p, times in facts.user.purchases.items() for r in times} == {(p, r) for p, r in expected}
     assert facts.user.retracted == {order_id for (order_id,) in cancelled}
     assert facts.user.loaded == Loaded(at=AS_OF, by="job")

@@ -139,6 +139,7 @@ def _apply(connection: Connection, row: RowMapping, now: int, wanted: Checkpoint
         "idle_tries": 0 if added.processed or added.skipped else row["idle_tries"],
         "skipped_by": summed(row["skipped_by"], added.skipped_by),
         "refused": summed(row["refused"], added.refused),
+        "found": summed(row["found"], added.found),
         "failures_numbered": numbered,
         "phase": wanted.phase,
         "cursor": wanted.cursor,

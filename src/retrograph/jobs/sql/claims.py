@@ -20,11 +20,17 @@ CAUSE: Final[ColumnElement[Any]] = func.coalesce(failures.c.cause, literal_colum
 _IN_LIST = 500
 
 
+def rival(database: Database, connection: Connection, lane: str) -> Held | None:
+    """See `JobStore.rival`."""
+    found = _rival(database, connection, lane, "")
+    return None if found is None else Held(job=read_job(connection, found))
+
+
 def claim(database: Database, connection: Connection, wanted: Claim) -> ClaimAnswer:
     """See `JobStore.claim`."""
-    rival = _rival(database, connection, wanted)
-    if rival is not None:
-        return Held(job=read_job(connection, rival))
+    other = None if wanted.lane is None else _rival(database, connection, wanted.lane, wanted.job_id)
+    if other is not None:
+        return Held(job=read_job(connection, other))
     row, now = locked_now(database, connection, wanted.job_id)
     if lease_holds(row, now):
         return Held(job=read_job(connection, wanted.job_id))
@@ -37,15 +43,13 @@ def claim(database: Database, connection: Connection, wanted: Claim) -> ClaimAns
     return _take(connection, row, now, wanted)
 
 
-def _rival(database: Database, connection: Connection, wanted: Claim) -> str | None:
+def _rival(database: Database, connection: Connection, lane: str, mine: str) -> str | None:
     """The other job of the lane that holds a lease; those that have lost theirs are buried."""
-    if wanted.lane is None:
-        return None
     # Claims of one lane take turns at this row; whoever holds it may lock several jobs without a deadlock.
-    connection.execute(database.insert(lanes).values(lane=wanted.lane).on_conflict_do_nothing())
-    connection.execute(select(lanes).where(lanes.c.lane == wanted.lane).with_for_update())
+    connection.execute(database.insert(lanes).values(lane=lane).on_conflict_do_nothing())
+    connection.execute(select(lanes).where(lanes.c.lane == lane).with_for_update())
     # Each rival's row is locked before its lease is judged: a renewal under way would otherwise come to life again.
-    held = (jobs.c.kind == wanted.lane) & jobs.c.holder.is_not(None) & (jobs.c.job_id != wanted.job_id)
+    held = (jobs.c.kind == lane) & jobs.c.holder.is_not(None) & (jobs.c.job_id != mine)
     for job_id in (connection.scalars(select(jobs.c.job_id).where(held).order_by(jobs.c.job_id))).all():
         row, now = locked_now(database, connection, job_id)
         if lease_holds(row, now):
@@ -136,6 +140,7 @@ def _reset(connection: Connection, job_id: str, reset: Reset) -> dict[str, Any]:
         **nothing,
         "skipped_by": "{}",
         "refused": "{}",
+        "found": "{}",
         "retry_selected": False,
         "finishing": False,
         "complete": False,

@@ -53,10 +53,10 @@ def seal(database: Database, connection: Connection, job_id: str, list_id: str, 
     return read_job(connection, job_id)
 
 
-def discard(database: Database, connection: Connection, job_id: str) -> None:
+def discard(database: Database, connection: Connection, job_id: str, *, whole: bool) -> None:
     """See `JobStore.discard`."""
     row, _ = locked_now(database, connection, job_id)
-    if row["state"] == JobState.PENDING and row["epoch"] == 0 and not row["whole"]:
+    if row["state"] == JobState.PENDING and row["epoch"] == 0 and (whole or not row["whole"]):
         for table in (chunks, events, jobs):
             connection.execute(delete(table).where(table.c.job_id == job_id))
 

@@ -44,6 +44,7 @@ def job_of(row: RowMapping) -> Job:
             skipped=row["skipped"],
             skipped_by=json.loads(row["skipped_by"]),
             refused=json.loads(row["refused"]),
+            found=json.loads(row["found"]),
         ),
         retry=_retry_of(row),
         pressure=pressure_of(json.loads(row["pressure"]) if row["pressure"] else None),

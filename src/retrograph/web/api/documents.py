@@ -66,6 +66,7 @@ class JobDocument(_Document):
     skipped: int
     skipped_by: dict[str, int]
     refused: dict[str, int] = Field(description="Facts that were left out, by reason.")
+    found: dict[str, int] = Field(description="What the items brought, by name: purchases, edges-written, …")
     percent: float | None
     rate: float | None = Field(description="Items per second.")
     eta_seconds: int | None

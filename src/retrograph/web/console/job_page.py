@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from retrograph.clock import from_millis
 from retrograph.jobs.definitions import DEFINITIONS, Definition
+from retrograph.jobs.findings import findings
 from retrograph.jobs.job import Job, Run
 from retrograph.jobs.queries import FailureGroup, FailureSummary
 from retrograph.jobs.state import HELD, JobState
@@ -131,6 +132,7 @@ def processing(job: Job, run: Run | None) -> Sequence[Fact]:
     """How it goes, or went."""
     counts, limit = job.counts, job.parameters.rate_limit
     facts = [Fact(name="Processed", text=number(counts.processed), note=_by_reason("skipped", counts.skipped_by))]
+    facts += [Fact(name=finding.name, text=finding.text) for finding in findings(job)]
     if counts.refused:
         left_out = plural(sum(counts.refused.values()), "fact")
         facts.append(Fact(name="Left out", text=left_out, note=_by_reason("", counts.refused)))

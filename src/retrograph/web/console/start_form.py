@@ -239,10 +239,3 @@ def _is_asked(name: str, value: object, kind: str) -> bool:
     known = DEFINITIONS[name]
     usual = KINDS[kind].rate_limit if name == "rate_limit" else known.default
     return known.type == "number" and value is not None and value != usual
-
-
-def dry_run_key(key: str | None) -> str | None:
-    """Where a dry run under a given key is kept: beside the real one, whose cursor it leaves alone."""
-    if key is None or key.endswith(DRY_RUN_SUFFIX):
-        return key
-    return key + DRY_RUN_SUFFIX

@@ -1,7 +1,7 @@
 """Starting a job from a form: what is typed is checked field by field, and kept until it is right."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -12,9 +12,7 @@ from retrograph.errors import DependencyDown, NotFound, RetrographError, UsageEr
 from retrograph.jobs.job import Job
 from retrograph.jobs.keys import checked_key
 from retrograph.jobs.outlook import Outlook
-from retrograph.jobs.queries import JobQuery
 from retrograph.jobs.requests import StartAnswer, StartRequest
-from retrograph.jobs.state import HELD
 from retrograph.jobs.uploads import Upload
 from retrograph.web.console import start_form
 from retrograph.web.console.rendering import page
@@ -27,7 +25,6 @@ from retrograph.wiring.uploading import take_upload
 router = APIRouter(prefix="/start")
 
 DRY_RUN: Final = "dry-run"
-OTHER_RUNS: Final = "other-job-running"
 _BLOCK: Final = 1 << 18
 _MOST_FIELDS: Final = 40
 _MOST_BYTES: Final = 50_000_000
@@ -122,7 +119,7 @@ class _Submission:
             kind=self._kind.name,
             source=source,
             parameters={**parameters, "dry_run": dry},
-            key=start_form.dry_run_key(key) if dry else key,
+            key=key,
             who=who(self._request),
             from_text=True,
         )
@@ -201,20 +198,10 @@ async def _shown(
         status=status,
         form=form,
         message=message,
-        in_the_way=await _in_the_way(context, answer),
+        in_the_way=() if answer is None else (answer.job,),
         kinds=start_form.KINDS.values(),
         **await _looked_at(context, form.kind, form.values.get("key", "")),
     )
-
-
-async def _in_the_way(context: WebContext, answer: StartAnswer | None) -> Sequence[Job]:
-    """The jobs to look at where a start changed nothing: the one that runs instead, and the one that was meant."""
-    if answer is None:
-        return ()
-    if answer.reason != OTHER_RUNS:
-        return (answer.job,)
-    held = await context.service.list(JobQuery(states=HELD, kind=answer.job.kind))
-    return (*held.jobs, answer.job)
 
 
 async def _looked_at(context: WebContext, kind: StartKind, key: str) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""What a job's items brought, in words: figures that loads count by name, and the sentence where there was nothing.
+
+A figure that is not known here is shown under its own name: a new kind of job needs no entry.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from retrograph.clock import iso
+from retrograph.jobs.job import Job
+from retrograph.jobs.wording import counted
+
+PURCHASES: Final = "purchases"
+RETRACTIONS: Final = "retractions"
+IDENTIFIERS: Final = "identifiers"
+WRITTEN: Final = "edges-written"
+"""Edges that loads made, changed or took away: none in a replay. What a process wrote just before it died is not in
+it, because whoever does that item again finds it there."""
+NO_HISTORY: Final = "users-without-history"
+NO_IDENTIFIERS: Final = "users-without-identifiers"
+
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    PURCHASES: ("purchase", "purchases"),
+    RETRACTIONS: ("retraction", "retractions"),
+    IDENTIFIERS: ("identifier", "identifiers"),
+}
+_NOTHING: Final = frozenset({NO_HISTORY, NO_IDENTIFIERS})
+
+
+class Finding(NamedTuple):
+    """A line about what a job found: its name, and what there is to say."""
+
+    name: str
+    text: str
+
+
+def findings(job: Job) -> list[Finding]:
+    """What was found, what of it was written, and whom nobody knew; empty where nothing is counted yet."""
+    found = job.counts.found
+    lines: list[Finding] = []
+    brought = [_worded(name, count) for name, count in found.items() if name != WRITTEN and name not in _NOTHING]
+    if brought:
+        lines.append(Finding("Found", ", ".join(brought)))
+    if WRITTEN in found:
+        lines.append(Finding("Written", _edges(found[WRITTEN])))
+    if found.get(NO_HISTORY):
+        lines.append(Finding("Unknown", f"{counted(job.kind, found[NO_HISTORY])} of whom no service knew anything"))
+    if found.get(NO_IDENTIFIERS):
+        lines.append(Finding("Unnamed", f"{counted(job.kind, found[NO_IDENTIFIERS])} without any identifier"))
+    return lines
+
+
+def nothing_found(job: Job) -> str | None:
+    """A sentence where a job has processed items and none of them brought anything; `None` otherwise."""
+    counts = job.counts
+    if not counts.processed or any(count for name, count in counts.found.items() if name not in _NOTHING):
+        return None
+    who = "this user" if counts.processed == 1 else f"any of these {counts.processed:,} users"
+    if counts.found.get(NO_HISTORY, 0) >= counts.processed:
+        return f"No service knew {who} in {_window(job)}: check the ids, and the end of the window (as_of)."
+    if PURCHASES in counts.found:
+        return f"Nothing that {who} bought lies in {_window(job)}: check the end of the window (as_of)."
+    if IDENTIFIERS in counts.found:
+        return f"The table gave no identifier that counts for {who}: check the mapping of its columns."
+    return None
+
+
+def _window(job: Job) -> str:
+    return f"the {job.spec.lookback_days:,} days before {iso(job.spec.as_of)}"
+
+
+def _worded(name: str, count: int) -> str:
+    one, many = _WORDS.get(name, (name, name))
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _edges(count: int) -> str:
+    if not count:
+        return "nothing: the graph held all of it already"
+    return f"{count:,} {'edge' if count == 1 else 'edges'} made or changed"
