@@ -15,7 +15,7 @@ from retrograph.jobs.dry import DryLoad
 from retrograph.jobs.foreground import Foreground
 from retrograph.jobs.frozen import FrozenItems
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
-from retrograph.jobs.keys import DRY_RUN_SUFFIX, is_key
+from retrograph.jobs.keys import is_key
 from retrograph.jobs.kind import Kind
 from retrograph.jobs.live import Live
 from retrograph.jobs.meter import Meter, MeteredLoad
@@ -174,13 +174,10 @@ class Service:
     async def show(self, key: str) -> Job:
         """A job by its key or its id. Raises NotFound, UsageError where several graphs have that key.
 
-        A key alone means the job and not its dry run, which is `<key>:dry-run`; where there is no such job it is the
-        dry run that is meant.
+        A dry run may have the key of the job that it was tried for; the key alone then means that job.
         """
         await self._buried()
         found = await self._store.named(key) if is_key(key) else ()
-        if not found and is_key(dried := f"{key}{DRY_RUN_SUFFIX}"):
-            found = await self._store.named(dried)
         if len(found) > 1:
             found = [job for job in found if not job.spec.dry_run] or found
         if not found:
@@ -222,6 +219,10 @@ class Service:
             for event in page:
                 yield event
             after = page[-1].number
+
+    async def latest_log(self, key: str, limit: int) -> Sequence[LogEvent]:
+        """The last lines of the job's log, the latest first. Raises NotFound."""
+        return await self._store.latest_log((await self.show(key)).job_id, limit)
 
     async def runs(self, key: str) -> Sequence[Run]:
         """The job's latest runs, the latest first. Raises NotFound."""

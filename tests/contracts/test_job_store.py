@@ -54,6 +54,14 @@ async def test_a_checkpoint_is_written_whole(store: SqlJobStore) -> None:
     assert [failure.item for failure in await store.failures(lease.job_id, FailureQuery())] == ["x"]
 
 
+async def test_the_end_of_a_log_is_read_without_its_beginning(store: SqlJobStore) -> None:
+    job = await store.accept(new_job(), "ann")
+    for number in range(5):
+        await store.note(job.job_id, "ann", f"note {number}")
+    assert [event.what for event in await store.latest_log(job.job_id, 3)] == ["note 4", "note 3", "note 2"]
+    assert [event.what for event in await store.latest_log(job.job_id, 9)][-1] == "accepted"
+
+
 async def test_reasons_are_summed_over_checkpoints(store: SqlJobStore) -> None:
     lease = (await running(store)).lease
     for number, reason in enumerate(["future", "future", "absurd"], start=1):

@@ -177,6 +177,19 @@ def test_doctor_looks_at_the_table(tmp_path: Path) -> None:
     assert (wrong["state"], "users.mail, which does not exist" in wrong["message"]) == ("wrong", True)
 
 
+def test_doctor_says_what_is_not_configured(tmp_path: Path) -> None:
+    ended = CommandLine(tmp_path).run("doctor", "--json")
+    states = {one["name"]: (one["state"], one["message"]) for one in ended.json}
+    assert states["services"][0] == states["users-table"][0] == "not set"
+    assert "RETROGRAPH_UPSTREAM" in states["services"][1]
+    assert "RETROGRAPH_USERS_URL" in states["users-table"][1]
+    assert (ended.code, "nothing to load from is configured" in ended.err) == (2, True)
+    half = CommandLine(tmp_path, products_url="http://127.0.0.1:9").run("doctor", "--json")
+    assert (half.code, {one["name"]: one["state"] for one in half.json}["services"]) == (2, "wrong")
+    table, _ = table_at(tmp_path, f"sqlite:///{tmp_path / 'users.db'}", 3)
+    assert table.run("doctor").code == 0
+
+
 def test_without_a_table_it_says_what_to_set(tmp_path: Path) -> None:
     ended = CommandLine(tmp_path).run("backfill", "identity")
 

@@ -110,6 +110,13 @@ def test_a_door_that_nobody_watches_is_not_opened(tmp_path: Path, settings: dict
     assert ended.out == ""
 
 
+def test_a_link_names_the_port_that_is_configured(tmp_path: Path) -> None:
+    assert (
+        "http://127.0.0.1:9123/sign-in/link?key=" in CommandLine(tmp_path, listen_port="9123").run("tokens", "link").out
+    )
+    assert "http://127.0.0.1:8080/sign-in/link?key=" in CommandLine(tmp_path).run("tokens", "link").out
+
+
 def test_tokens_at_the_command_line(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path, admins=ADMIN)
     assert cli.run("tokens", "list").err.startswith("there are no tokens")

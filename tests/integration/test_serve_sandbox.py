@@ -1,20 +1,25 @@
 """`retrograph serve --sandbox`: everything to try the server out, from one command."""
 
+import re
 from pathlib import Path
 
 from tests.integration.command_line import CommandLine
-from tests.integration.server_process import ADMIN, ServerProcess, job_of, wait_for
+from tests.integration.server_process import ServerProcess, job_of, wait_for
 
 AS_OF = "2018-01-02"
 
 
 def test_the_server_brings_its_own_history_along(tmp_path: Path) -> None:
-    cli = CommandLine(tmp_path, admins=ADMIN)
+    cli = CommandLine(tmp_path)
     server = ServerProcess(cli).start("--sandbox")
     try:
+        told = wait_for(lambda: re.search(r"tokens create --email (\S+) ", server.told()), "its words")
+        assert re.search(r"a sandbox serves at http://127\.0\.0\.1:\d+", server.told())
+        with server.client(server.token(email="eve@example.com", name="eve")) as client:
+            assert client.get("/api/v1/jobs").status_code == 403
         users = (tmp_path / "sandbox-users.txt").read_text().split()
         assert len(users) == 2_377
-        with server.client(server.token()) as client:
+        with server.client(server.token(email=told[1])) as client:
             started = client.post(
                 "/api/v1/jobs",
                 json={"kind": "purchases", "key": "some", "user_ids": users[:20], "as_of": AS_OF, "rate_limit": 1_000},

@@ -39,10 +39,10 @@ class Joiner:
     async def _some(self, writer: GraphWriter, facts: list[Facts]) -> None:
         outcomes = await asyncio.gather(*(writer.join(one) for one in facts), return_exceptions=True)
         for one, outcome in zip(facts, outcomes, strict=True):
-            if outcome is None:
+            if not isinstance(outcome, BaseException):
                 self._left.remove(one)
         for outcome in outcomes:
-            if outcome is not None:
+            if isinstance(outcome, BaseException):
                 raise outcome
 
 

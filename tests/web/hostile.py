@@ -147,7 +147,7 @@ def _questions() -> Iterator[Hostile]:
     yield ask("q=%25%27%20OR%201=1--", 200)
     yield ask("q=%00", 200, name="?q=NUL")
     yield ask("q=" + "a" * 6_000, 200, name="a search of 6,000 characters")
-    yield ask("nothing=1", 200, name="a filter that is none")
+    yield ask("nothing=1", 400, "nothing", name="a filter that is none")
 
 
 def _paths() -> Iterator[Hostile]:

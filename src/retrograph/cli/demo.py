@@ -9,6 +9,7 @@ import typer
 
 from retrograph.cli.exit_codes import ExitCode
 from retrograph.cli.output import print_line, say
+from retrograph.cli.sandbox_process import SAMPLE_ENDS
 from retrograph.cli.session import run
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from retrograph.graph.records import GraphStats
     from retrograph.jobs.job import Job
 
-AS_OF = "2018-01-02"
+AS_OF = SAMPLE_ENDS
 """The sample's purchases end the day before."""
 LOOKBACK_DAYS = 365
 RATE_LIMIT = 1_000

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """Check every server that is configured.
 
-    It says what to do about those that fail. Exit code 3 where one of them is down, 2 where one is configured wrongly.
+    It says what to do about those that fail. Exit code 3 where one of them is down, 2 where one is configured wrongly,
+    or where there is nothing to load from: neither the history services nor a users table.
     """
     raise typer.Exit(run(_doctor(configured(), as_json)))
 
 
 async def _doctor(settings: "Settings", as_json: bool) -> ExitCode:
-    from retrograph.wiring.diagnosis import diagnose
+    from retrograph.wiring.diagnosis import diagnose, nothing_to_load_from
 
     findings = await diagnose(settings)
     if as_json:
@@ -39,4 +40,7 @@ async def _doctor(settings: "Settings", as_json: bool) -> ExitCode:
     states = {found.state for found in findings}
     if "down" in states:
         return ExitCode.DEPENDENCY_DOWN
+    if nothing_to_load_from(settings):
+        warn("nothing to load from is configured: set RETROGRAPH_UPSTREAM or RETROGRAPH_USERS_URL")
+        return ExitCode.USAGE
     return ExitCode.USAGE if "wrong" in states else ExitCode.DONE

@@ -178,12 +178,16 @@ async def _retry(
 def failures(
     key: Key,
     error_class: Annotated[str | None, typer.Option(help="Only this class.", metavar="CLASS")] = None,
+    cause: Annotated[
+        str | None, typer.Option(help="Only failures of this cause, as it is shown below the list.", metavar="CAUSE")
+    ] = None,
     resolved: Annotated[bool, typer.Option("--resolved", help="Those that a retry has mended instead.")] = False,
     limit: Annotated[int, typer.Option(help="How many at most; --json prints all.", min=1, max=10_000)] = 1_000,
     as_json: AsJson = False,
 ) -> None:
-    """List the users that failed, with the reasons."""
-    run(_failures(configured(), key, {"error_class": error_class, "resolved": resolved}, limit, as_json))
+    """List the users that failed, with the reasons, and how many failed of which cause."""
+    query = {"error_class": error_class, "cause": cause, "resolved": resolved}
+    run(_failures(configured(), key, query, limit, as_json))
 
 
 async def _failures(settings: "Settings", key: str, query: dict[str, Any], limit: int, as_json: bool) -> None:
@@ -201,13 +205,16 @@ async def _failures(settings: "Settings", key: str, query: dict[str, Any], limit
             shown.append(failure)
             if len(shown) > limit:
                 break
+        causes = [] if query["resolved"] else (await service.failure_summary(key)).groups
     if not shown:
         say("there are none")
         return
     rows = ((row["item"], row["attempts"], row["error_class"], row["last_at"], row["message"]) for row in shown[:limit])
     print_table(("user", "attempts", "class", "last (UTC)", "message"), rows, right=("attempts",))
     if len(shown) > limit:
-        say(f"there are more than these {limit:,}: --json prints all, --error-class some")
+        say(f"there are more than these {limit:,}: --json prints all, --error-class or --cause some")
+    for group in causes:
+        say(f"{group.count:,} of the cause: {group.cause or group.error_class}")
 
 
 @app.command()

@@ -12,6 +12,8 @@ from retrograph.config.settings import SERVICES
 from retrograph.errors import DependencyDown, UsageError
 
 START_SECONDS: Final = 30.0
+SAMPLE_ENDS: Final = "2018-01-02"
+"""The end of the window that holds the sample's purchases, as `as_of` has it."""
 
 
 @asynccontextmanager

@@ -20,7 +20,10 @@ SANDBOX_IDS: Final = Path("sandbox-users.txt")
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0: one that is free.", min=0, max=65_535)] = 8080,
+    port: Annotated[
+        int | None,
+        typer.Option(help="The port; 0: one that is free. Default: RETROGRAPH_LISTEN_PORT, 8080.", min=0, max=65_535),
+    ] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older graph up to date first.")] = False,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Serve the history services as well, on the sample: to try it all out.")
@@ -33,7 +36,9 @@ def serve(
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise UsageError("the server needs an optional dependency: pip install 'retrograph[server]'")
-    run(_serve(configured(serves=True), host, port, migrate=migrate, sandbox=sandbox))
+    settings = configured(serves=True)
+    chosen = settings.listen_port if port is None else port
+    run(_serve(settings, host, chosen, migrate=migrate, sandbox=sandbox))
 
 
 async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, sandbox: bool) -> None:
@@ -41,7 +46,7 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
     from contextlib import AsyncExitStack
 
     from retrograph.cli.foreground import who
-    from retrograph.cli.sandbox_process import with_sandbox
+    from retrograph.cli.sandbox_process import SAMPLE_ENDS, with_sandbox
     from retrograph.cli.signals import Signals
     from retrograph.clock import SystemClock
     from retrograph.entry.links import LINK_MINUTES
@@ -56,12 +61,14 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
     async with AsyncExitStack() as stack:
         if sandbox:
             settings = await stack.enter_async_context(with_sandbox(settings, SANDBOX_IDS))
-            say(f"history comes from the sample: its users are in {SANDBOX_IDS}, its purchases end on 2018-01-02")
+            say(f"history comes from the sample, which a sandbox serves at {settings.upstream}: its users are in")
+            say(f"{SANDBOX_IDS}, its purchases end on {SAMPLE_ENDS}")
+            settings = _admin_here(settings, who())
         entry_store = await stack.enter_async_context(open_entry_store(settings))
         entry = await build_entry(settings, entry_store, SystemClock(), host=host)
         served = await stack.enter_async_context(open_served(settings, migrate=migrate))
         listening = bound(host, port)
-        context = context_of(served, entry)
+        context = context_of(served, entry, window_ends=SAMPLE_ENDS if sandbox else None)
         server = listener(create_app(context))
 
         async def end() -> None:
@@ -82,3 +89,12 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
             finally:
                 beside.cancel()
                 await asyncio.gather(beside, return_exceptions=True)
+
+
+def _admin_here(settings: "Settings", name: str) -> "Settings":
+    """Where a server that is tried out has no list of admins, whoever runs it is its only one: the one-time link signs
+    them in under this name, and a token of the name has the same rights."""
+    if settings.admins is not None:
+        return settings
+    say(f"for the API: retrograph tokens create --email {name} --name trial")
+    return settings.model_copy(update={"admins": name})

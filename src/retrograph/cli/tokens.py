@@ -38,7 +38,9 @@ async def _create(settings: "Settings", email: str, name: str, expires: str, as_
 
     async with open_entry_store(settings) as store:
         minted = await create_token(store, email=email, name=name, expires=expires, created_by=who())
-    if not allow_list(settings.admins).holds(email):
+    if settings.admins is None and email == who():
+        say("it opens a server that you yourself try out with `serve --sandbox`; others need RETROGRAPH_ADMINS")
+    elif not allow_list(settings.admins).holds(email):
         warn(f"{email} is not in RETROGRAPH_ADMINS here: the token opens nothing until the server's list holds it")
     if as_json:
         print_json({**token_as_json(minted.token), "token": minted.secret})
@@ -92,13 +94,17 @@ async def _revoke(settings: "Settings", named: str, as_json: bool) -> None:
 
 @app.command()
 def link(
-    address: Annotated[str, typer.Option(help="The server's address, as it printed it.")] = "http://127.0.0.1:8080",
+    address: Annotated[
+        str | None,
+        typer.Option(help="The server's address, as it printed it. Default: this machine at RETROGRAPH_LISTEN_PORT."),
+    ] = None,
 ) -> None:
     """Print a link that signs a browser in once, on the machine of a server that listens on loopback alone.
 
     It lasts 15 minutes. A server that people sign in to by name knows no such links.
     """
-    run(_link(configured(), address))
+    settings = configured()
+    run(_link(settings, address or f"http://127.0.0.1:{settings.listen_port or 8080}"))
 
 
 async def _link(settings: "Settings", address: str) -> None:

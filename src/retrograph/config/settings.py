@@ -220,6 +220,12 @@ class Settings(BaseSettings):
         "them, one a line (it begins with `/`, `./` or `../`, and is read again at each request). An address counts "
         "if it is the verified one letter by letter, upper and lower case included.",
     )
+    listen_port: int = Field(
+        default=8080,
+        ge=0,
+        le=65_535,
+        description="The port that `serve` listens on unless `--port` says otherwise, and that `tokens link` names.",
+    )
     public_url: PublicUrl | None = Field(
         default=None,
         description="The server's address as browsers see it, such as `https://retrograph.example.com`. Sign-in by "

@@ -2,7 +2,7 @@
 
 from retrograph.errors import OtherWork
 from retrograph.jobs.job import Job, Parameters
-from retrograph.jobs.keys import derived_key
+from retrograph.jobs.keys import derived_key, dry_key
 from retrograph.jobs.kind import Kind, Resolved
 from retrograph.jobs.parameters import Asked
 from retrograph.jobs.progress import forecast
@@ -13,9 +13,10 @@ from retrograph.jobs.store import Selection
 
 def key_of(kind: Kind, asked: Asked, resolved: Resolved) -> str:
     """The key of a start that names none: the same work has the same key."""
-    return derived_key(
+    key = derived_key(
         kind.name, resolved.digest, as_of=asked.as_of, lookback_days=asked.lookback_days, fixed=kind.fixed_key
     )
+    return dry_key(key) if asked.dry_run else key
 
 
 def check_same(job: Job, kind: Kind, asked: Asked, resolved: Resolved) -> None:

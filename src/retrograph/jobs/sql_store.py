@@ -145,6 +145,9 @@ class SqlJobStore:
     async def log(self, job_id: str, after: int = 0, limit: int = 500) -> Sequence[LogEvent]:
         return await self._database.read(partial(reading.log, job_id=job_id, after=after, limit=limit))
 
+    async def latest_log(self, job_id: str, limit: int) -> Sequence[LogEvent]:
+        return await self._database.read(partial(reading.latest_log, job_id=job_id, limit=limit))
+
     async def runs(self, job_id: str, limit: int = 50) -> Sequence[Run]:
         return await self._database.read(partial(reading.list_runs, job_id=job_id, limit=limit))
 

@@ -77,7 +77,6 @@ class Starter:
         given = None if request.key is None else checked_key(request.key)
         resolved = await kind.resolve(request.source)
         key = given or key_of(kind, asked, resolved)
-        key = dry_key(key) if asked.dry_run else key
         graph_id = NO_GRAPH if asked.dry_run else await self._graph()
         for _ in range(_LOOKS):
             found = await self._store.find(graph_id, key)
@@ -108,12 +107,10 @@ class Starter:
 
     async def known(self, kind: str, key: str | None, *, dry_run: bool) -> Job | None:
         """See `Service.known`."""
-        wanted = self.kind(kind).fixed_key if key is None else checked_key(key)
-        if wanted is None:
-            return None
-        if dry_run:
-            return await self._store.find(NO_GRAPH, dry_key(wanted))
-        return await self._store.find(await self._graph(), wanted)
+        fixed = self.kind(kind).fixed_key
+        default = None if fixed is None else dry_key(fixed) if dry_run else fixed
+        wanted = default if key is None else checked_key(key)
+        return None if wanted is None else await self._store.find(NO_GRAPH if dry_run else await self._graph(), wanted)
 
     async def retry(
         self, job: Job, selection: Selection, who: str, raw: Mapping[str, object], watch: Watch

@@ -301,6 +301,10 @@ class JobStore(UploadStore, Protocol):
         """Lines of the log with a greater number."""
         ...
 
+    async def latest_log(self, job_id: str, limit: int) -> Sequence[LogEvent]:
+        """The last lines of the log, the latest first."""
+        ...
+
     async def runs(self, job_id: str, limit: int = 50) -> Sequence[Run]:
         """Its runs, the latest first."""
         ...

@@ -1,5 +1,6 @@
 """Figures and names as people say them, for sentences about jobs. Pure, and the same at every door."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -22,6 +23,13 @@ _KINDS: Final[Mapping[str, str]] = {
     "truncated": "broke off its answer",
     "token": "was given a new token",
 }
+
+
+_CALL: Final = re.compile(
+    r"(?P<service>[\w-]+): (?:"
+    r"/\S* (?:failed (?P<tries>\d+) times, at last: (?P<fault>.+?)|(?P<answer>was answered with .+?))"
+    r"|the answer to /\S* (?P<shape>is malformed: .+?))(?: \(X-Request-Id [^)]*\))?"
+)
 
 
 class At(NamedTuple):
@@ -68,6 +76,15 @@ def service_named(name: str | None) -> str:
 def refused_how(kind: str) -> str:
     """What a service did, by the word that retries are counted under: `answered 429`."""
     return _KINDS.get(kind, f"answered {kind}")
+
+
+def cause_first(message: str) -> str:
+    """The message of a failed call for a place where only its beginning is seen: what went wrong, then at whom."""
+    if (call := _CALL.fullmatch(message)) is None:
+        return message
+    tries = f" after {call['tries']} tries" if call["tries"] else ""
+    shape = call["shape"] and f"its answer {call['shape']}"
+    return f"{call['fault'] or call['answer'] or shape} ({call['service']}{tries})"
 
 
 def span(seconds: float) -> str:

@@ -35,9 +35,11 @@ class WebContext:
     metrics: Metrics
     entry: Entry
     """Who may enter, and by which ways."""
+    window_ends: str | None = None
+    """The end of the window that start forms propose: that of the sample, where this process serves it."""
 
 
-def context_of(served: Served, entry: Entry) -> WebContext:
+def context_of(served: Served, entry: Entry, *, window_ends: str | None = None) -> WebContext:
     """The context of a process that serves."""
     return WebContext(
         settings=served.settings,
@@ -50,6 +52,7 @@ def context_of(served: Served, entry: Entry) -> WebContext:
         pings=served.pings,
         metrics=served.metrics,
         entry=entry,
+        window_ends=window_ends,
     )
 
 

@@ -31,6 +31,14 @@ class Finding:
     message: str | None = None
 
 
+_NO_TABLE = Finding(
+    name="users-table",
+    where="–",
+    state="not set",
+    message="RETROGRAPH_USERS_URL is not set: `backfill identity` walks that table",
+)
+
+
 async def diagnose(settings: Settings) -> list[Finding]:
     """Asks them all at once; the order is always the same."""
     checks = [
@@ -39,7 +47,13 @@ async def diagnose(settings: Settings) -> list[Finding]:
     ]
     if settings.users.url is not None:
         checks.append(_finding("users-table", str(settings.users.url), lambda: _users_table(settings)))
-    return [*await asyncio.gather(*checks), *await _services(settings)]
+    found = [*await asyncio.gather(*checks), *await _services(settings)]
+    return found if settings.users.url is not None else [*found, _NO_TABLE]
+
+
+def nothing_to_load_from(settings: Settings) -> bool:
+    """Whether no service and no table is configured: no backfill could begin."""
+    return settings.users.url is None and not any(settings.endpoint(name) for name in SERVICES)
 
 
 async def _finding(name: str, where: str, check: Callable[[], Awaitable[None]]) -> Finding:
@@ -79,8 +93,9 @@ async def _services(settings: Settings) -> list[Finding]:
             asked = {client.service.name: client for client in clients_of(services)}
             return list(await asyncio.gather(*(_service(settings, name, asked) for name in SERVICES)))
     except ConfigurationError as error:
-        missing = Finding(name="services", where="–", state="not set", message=str(error))
-        return [missing]
+        some = any(settings.endpoint(name) for name in SERVICES)
+        state: State = "wrong" if some else "not set"
+        return [Finding(name="services", where="–", state=state, message=f"{error}; `backfill purchases` asks them")]
 
 
 async def _service(settings: Settings, name: str, clients: dict[str, Client]) -> Finding:

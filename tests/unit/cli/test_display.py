@@ -1,5 +1,7 @@
 """Progress where there is no terminal: lines on standard error, never on standard output."""
 
+from dataclasses import replace
+
 import pytest
 
 from retrograph.cli.display import Display
@@ -33,6 +35,12 @@ def test_the_last_look_is_told_even_if_no_line_was_due(capsys: pytest.CaptureFix
         display.progressed(looked(0))
         display.progressed(looked(5_000 - 4_700))
     assert capsys.readouterr().err.splitlines() == ["Sent 300/75000 (0.4%), elapsed 30s, 10.0/s"]
+
+
+def test_a_pace_of_nothing_is_not_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with Display() as display:
+        display.progressed(replace(looked(300), rate=0.01))
+    assert capsys.readouterr().err.splitlines() == ["Sent 300/75000 (0.4%), elapsed 30s"]
 
 
 def test_what_a_job_says_is_passed_on(capsys: pytest.CaptureFixture[str]) -> None:

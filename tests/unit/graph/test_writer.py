@@ -177,7 +177,7 @@ async def test_one_users_unreadable_edge_fails_that_user_alone(graph: Counted) -
         )
         facts = [purchase(user, "r2", 2, "apple", full=True) for user in users]
         answers = await asyncio.gather(*(writer.join(each) for each in facts), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [type(None), WriteFailed, type(None)]
+    assert [type(answer) for answer in answers] == [int, WriteFailed, int]
 
 
 async def test_what_breaks_the_join_of_one_user_breaks_no_others(graph: Counted) -> None:
@@ -186,7 +186,7 @@ async def test_what_breaks_the_join_of_one_user_breaks_no_others(graph: Counted)
         await writer.join(purchase("bad", "r1", 1, "apple"))
         each = (purchase("ann", "r1", 1, "apple"), broken, purchase("cid", "r1", 1, "apple"))
         answers = await asyncio.gather(*(writer.join(facts) for facts in each), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [type(None), TypeError, type(None)]
+    assert [type(answer) for answer in answers] == [int, TypeError, int]
 
 
 async def test_a_closed_writer_takes_nothing_more(graph: Counted) -> None:

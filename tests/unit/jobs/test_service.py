@@ -242,22 +242,15 @@ async def test_a_job_that_stands_is_kept_where_its_start_is_refused(world: World
     assert (await world.service.show("second")).job_id == stands.job_id
 
 
-async def test_a_dry_run_is_kept_beside_the_key_that_is_given(world: World) -> None:
+async def test_a_dry_run_has_the_key_that_is_given_and_is_a_job_of_its_own(world: World) -> None:
     dry = await world.run(key="mine", dry_run=True)
-    assert dry.key == "mine:dry-run"
-    again = await world.start(key="mine:dry-run", dry_run=True)
-    assert (again.reason, again.job.job_id) == ("complete", dry.job_id)
+    assert dry.key == "mine"
     assert await world.service.known("purchases", "mine") is None
     known = await world.service.known("purchases", "mine", dry_run=True)
     assert known is not None
     assert known.job_id == dry.job_id
-
-
-async def test_the_key_of_a_dry_run_leaves_room_for_its_ending(world: World) -> None:
-    with pytest.raises(UsageError, match="1-128") as error:
-        await world.start(key="k" * 121, dry_run=True)
-    assert error.value.field == "key"
-    assert (await world.start(key="k" * 120, dry_run=True)).started
+    real = await world.run(key="mine")
+    assert (real.job_id != dry.job_id, real.counts.processed) == (True, 10)
 
 
 async def test_work_belongs_to_its_graph(world: World) -> None:

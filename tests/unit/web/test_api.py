@@ -108,6 +108,8 @@ async def test_what_is_no_object_is_refused(client: httpx2.AsyncClient, body: by
         ("state=flying", "state"),
         ("created_after=yesterday", "created_after"),
         ("sort=secret", "sort"),
+        ("status=running", "status"),
+        ("limit=5&page=2", "page"),
         ("after=..%2Fx", "after"),
         ("limit=all", "limit"),
         ("archived=perhaps", "archived"),

@@ -117,6 +117,12 @@ def log(connection: Connection, job_id: str, after: int, limit: int) -> Sequence
     return [event_of(row) for row in rows.mappings()]
 
 
+def latest_log(connection: Connection, job_id: str, limit: int) -> Sequence[LogEvent]:
+    """See `JobStore.latest_log`."""
+    wanted = select(events).where(events.c.job_id == job_id).order_by(events.c.number.desc()).limit(limit)
+    return [event_of(row) for row in connection.execute(wanted).mappings()]
+
+
 def list_runs(connection: Connection, job_id: str, limit: int) -> Sequence[Run]:
     """See `JobStore.runs`."""
     wanted = select(runs).where(runs.c.job_id == job_id).order_by(runs.c.number.desc()).limit(limit)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import Query
+from fastapi import Query, Request
 
 from retrograph.errors import UsageError
 from retrograph.jobs.parameters import read_instant
@@ -10,6 +10,10 @@ from retrograph.jobs.queries import FailureQuery, JobQuery
 from retrograph.jobs.state import JobState
 
 MOST: Final = 1_000
+_JOB_WORDS: Final = (
+    *("q", "state", "kind", "created_after", "created_before", "needs_attention", "dry_run", "archived"),
+    *("sort", "limit", "after"),
+)
 _GREATEST: Final = 2**63 - 1
 
 Limit = Annotated[int, Query(description="How many at most, 1-1,000; what lies outside is clamped.")]
@@ -17,6 +21,7 @@ After = Annotated[str | None, Query(description="The `next` of the page before."
 
 
 def job_query(
+    request: Request,
     q: Annotated[str | None, Query(description="Text in the key, the error, the id or who created it.")] = None,
     state: Annotated[list[str] | None, Query(description="One of these states; repeat it, or use commas.")] = None,
     kind: Annotated[str | None, Query(description="Only this kind.")] = None,
@@ -29,7 +34,12 @@ def job_query(
     limit: Limit = 50,
     after: After = None,
 ) -> JobQuery:
-    """The query of a list of jobs. Raises UsageError naming the parameter."""
+    """The query of a list of jobs. Raises UsageError naming the parameter: one that is not known would be a filter
+    that does not filter."""
+    for name in request.query_params:
+        if name not in _JOB_WORDS:
+            known = ", ".join(_JOB_WORDS)
+            raise UsageError(f"{name[:50]} is no parameter of this list; known are {known}", field=name[:50])
     return JobQuery(
         search=(q or "").strip() or None,
         states=frozenset(_state(text) for text in _words(state)),

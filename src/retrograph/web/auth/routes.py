@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
-from retrograph.entry.links import take_link
+from retrograph.entry.links import LINK_MINUTES, take_link
 from retrograph.entry.secrets import hashed, new_secret
 from retrograph.entry.store import NewSession
 from retrograph.errors import DependencyDown, RetrographError
@@ -25,6 +25,10 @@ from retrograph.web.console.rendering import page
 HOUR_MS: Final = 3_600_000
 LONGEST_PARAMETER: Final = 4_000
 STALE: Final = "This sign-in was used before, took too long, or began in another browser. Please begin again."
+WRONG_LINK: Final = (
+    f"This link does not open the door: it was used before, is older than {LINK_MINUTES} minutes, or is not whole. "
+    "Run retrograph tokens link on the server's machine for a new one."
+)
 UNPROVEN: Final = "The identity provider's answer does not prove who you are. Please begin again."
 
 
@@ -67,7 +71,7 @@ async def by_link(request: Request) -> Response:
         return _page(request, status=403, trouble="One-time links work on the server's own machine alone.")
     who = await take_link(entry.store, _asked(request, "key") or "")
     if who is None:
-        return _refused(request, "link", "used, run out or unknown", "This link was used before, or has run out.")
+        return _refused(request, "link", "used, run out or unknown", WRONG_LINK)
     return await _signed_in(request, who, "link", "/")
 
 

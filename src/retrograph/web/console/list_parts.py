@@ -17,7 +17,7 @@ class Card:
     """One figure at the top, a link to what it counts."""
 
     name: str
-    figure: int
+    figure: int | str
     unit: str = ""
     note: str
     tip: str
@@ -98,11 +98,10 @@ def cards(tally: JobTally, view: ListView, defaults: Parameters, here: int) -> S
         ),
         Card(
             name="UI Runtime Cap",
-            figure=defaults.max_runtime_ms,
-            unit="ms",
-            note=f"{cap}, then it resumes by itself",
-            tip=f"A run started here pauses after {cap} unless its form says otherwise; a server resumes it"
-            " five minutes later.",
+            figure=cap,
+            note="then it resumes by itself",
+            tip=f"A run started here pauses after {cap} ({defaults.max_runtime_ms:,} ms) unless its form says"
+            " otherwise; a server resumes it five minutes later.",
             address=f"{field}max_runtime_ms",
         ),
     )

@@ -9,6 +9,7 @@ from retrograph.jobs.job import Job
 from retrograph.jobs.queries import Glance
 from retrograph.jobs.state import HELD, JobState
 from retrograph.jobs.watchdog import Patience, resumes_at
+from retrograph.jobs.wording import cause_first
 from retrograph.web.console.formatting import plural
 from retrograph.web.console.offers import Offer, offers
 from retrograph.web.console.progress import Bar, bar, pace, scanned, sparkline
@@ -84,4 +85,4 @@ def last_error(job: Job, glance: Glance) -> str:
     if job.message and (job.state in (JobState.FAILED, JobState.PAUSED) or job.needs_attention):
         return job.message
     failure = glance.failure
-    return "" if failure is None else failure.message or failure.error_class
+    return "" if failure is None else cause_first(failure.message) or failure.error_class

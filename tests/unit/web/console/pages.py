@@ -34,6 +34,7 @@ class _Context:
     service: Service
     fleet: Fleet
     graph: GraphReader
+    window_ends: str | None = None
 
 
 class Pages:
@@ -68,7 +69,7 @@ class Typed(Scripted):
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Pages]:
+async def opened(path: Path, settings: Settings | None = None, window_ends: str | None = None) -> AsyncIterator[Pages]:
     """All of it, closed where the block ends."""
     world = World(path)
     world.kinds = {
@@ -81,11 +82,12 @@ async def opened(path: Path) -> AsyncIterator[Pages]:
         app = FastAPI()
         app.include_router(router)
         context = _Context(
-            settings=Settings(),
+            settings=settings or Settings(),
             clock=world.clock,
             service=world.service,
             fleet=fleet,
             graph=GraphReader(graph, DEFAULT_LIMITS),
+            window_ends=window_ends,
         )
         app.state.context = cast(WebContext, context)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True)

@@ -63,6 +63,25 @@ def test_a_row_says_where_its_items_come_from(source: dict[str, object], said: s
     assert about(job_of(spec=Spec(as_of=NOW, source=source))) == said  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            "products: /v1/products:batchGet failed 5 times, at last: it answered 503 (X-Request-Id 0af3)",
+            "it answered 503 (products after 5 tries)",
+        ),
+        ("shop-orders: /user/ann/transaction was answered with 422", "was answered with 422 (shop-orders)"),
+        (
+            "products: the answer to /v1/products:batchGet is malformed: it ends too early",
+            "its answer is malformed: it ends too early (products)",
+        ),
+        ("the graph refused the data: no", "the graph refused the data: no"),
+    ],
+)
+def test_an_error_begins_with_its_cause(message: str, shown: str) -> None:
+    assert last_error(job_of(), Glance(failure=failure(message))) == shown
+
+
 def test_the_error_that_ended_a_run_outranks_the_latest_failure() -> None:
     glance = Glance(failure=failure("404 for an order"))
     assert last_error(job_of(message="resumed"), glance) == "404 for an order"

@@ -8,9 +8,12 @@ import httpx2
 import pytest
 from markupsafe import escape
 
+from retrograph.config import Settings, Url
+from retrograph.config.identity import UsersSettings
 from retrograph.errors import UsageError
 from retrograph.jobs.definitions import DEFINITIONS
 from retrograph.jobs.job import Job
+from retrograph.jobs.queries import JobQuery
 from retrograph.jobs.state import JobState
 from retrograph.web.console import start_form
 from tests.unit.jobs.engine import until
@@ -54,6 +57,37 @@ async def test_each_kind_has_a_form_made_of_the_definitions(pages: Pages, kind: 
     assert " style=" not in page
 
 
+async def test_without_a_users_table_nothing_is_offered_and_it_is_said_what_to_configure(tmp_path: Path) -> None:
+    button = '<button class="button primary" name="action" value="start"'
+    async with opened(tmp_path / "without") as pages:
+        for path in ("/start/identity", "/identity"):
+            page = await pages.text(path)
+            assert "RETROGRAPH_USERS_URL" in page
+            assert f"{button} disabled" in page
+        assert "RETROGRAPH_USERS_URL" not in await pages.text("/start/purchases")
+    with_table = Settings(users=UsersSettings(url=Url("sqlite:///users.db")))
+    async with opened(tmp_path / "with", with_table) as pages:
+        page = await pages.text("/start/identity")
+        assert "RETROGRAPH_USERS_URL" not in page
+        assert f"{button}>" in page
+
+
+async def test_the_end_of_the_sample_is_proposed_where_this_server_serves_it(tmp_path: Path, pages: Pages) -> None:
+    proposed = 'name="as_of" value="2018-01-02"'
+    assert proposed not in await pages.text("/start/purchases")
+    async with opened(tmp_path / "sample", window_ends="2018-01-02") as trial:
+        assert proposed in await trial.text("/start/purchases")
+        assert proposed in await trial.text("/purchases")
+        assert "2018-01-02" not in await trial.text("/start/identity")
+        again = await send(trial, ids="", as_of="2018-06-01")
+        assert 'name="as_of" value="2018-06-01"' in again.text
+
+
+async def test_a_wrong_key_is_told_once(pages: Pages) -> None:
+    answer = await send(pages, ids="ann", key="no spaces!")
+    assert answer.text.count("A job&#39;s key has 1-128") == 1
+
+
 async def test_everything_that_is_wrong_is_told_at_once_and_what_was_typed_stays(pages: Pages) -> None:
     answer = await send(pages, ids="<b>ann</b>", key="no spaces!", rate_limit="fast", as_of="yesterday", sleep_ms="5")
     assert answer.status_code == 422
@@ -73,9 +107,11 @@ async def test_a_start_goes_to_the_page_of_its_job(pages: Pages) -> None:
     assert "batch_size was 99999; it is 5000 now" in await pages.text(f"/jobs/{job.job_id}/spec")
 
 
-async def test_a_dry_run_is_kept_beside_the_key(pages: Pages) -> None:
+async def test_a_dry_run_has_the_key_that_was_typed_as_at_every_other_door(pages: Pages) -> None:
     job = await started(pages, await send(pages, ids="ann", key="cohort", action="dry-run"))
-    assert (job.key, job.spec.dry_run) == ("cohort:dry-run", True)
+    assert (job.key, job.spec.dry_run) == ("cohort", True)
+    page = await pages.text(f"/start/purchases?like={job.job_id}")
+    assert 'name="key" value="cohort"' in page
     table = await started(pages, await send(pages, "identity", action="dry-run"))
     assert (table.key, table.kind) == ("table:dry-run", "identity")
 
@@ -97,7 +133,7 @@ async def test_another_job_of_its_kind_that_runs_is_linked_as_well(pages: Pages)
     assert answer.status_code == 409
     assert "only one of kind purchases runs at a time" in answer.text
     assert f'href="/jobs/{job.job_id}">Look at <bdi>cohort</bdi>' in answer.text
-    assert "Look at <bdi>other</bdi>" in answer.text
+    assert [job.key for job in (await pages.world.service.list(JobQuery())).jobs] == ["cohort"]
     pages.world.load.gates["ann"].set()
 
 

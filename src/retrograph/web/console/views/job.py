@@ -1,7 +1,6 @@
 """A job's page: what it does now, how it goes, what failed, what it was asked, its runs and its log."""
 
 from collections.abc import AsyncIterator
-from itertools import islice
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -9,7 +8,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from retrograph.clock import to_millis
 from retrograph.jobs.cursors import cursor_words
-from retrograph.jobs.job import Failure, Job, LogEvent
+from retrograph.jobs.job import Failure, Job
 from retrograph.jobs.queries import FailureQuery
 from retrograph.jobs.sentence import sentence_of
 from retrograph.jobs.starting import CLAMPED
@@ -26,6 +25,8 @@ router = APIRouter(prefix="/jobs")
 
 FAILURES_PER_PAGE: Final = 100
 EVENTS_SHOWN: Final = 500
+EVENTS_OF_A_START: Final = 200
+"""So far back a start is looked for: a page that moves must not read a log that only grows."""
 Word = Annotated[str, Query(pattern=r"^[A-Za-z0-9_.]*$", max_length=200)]
 Text = Annotated[str, Query(max_length=300)]
 Place = Annotated[int, Query(ge=0, le=2**53)]
@@ -49,7 +50,7 @@ async def overview(context: Context, request: Request, key: str) -> HTMLResponse
         processing=job_page.processing(job, runs[0] if runs else None),
         chart=chart(await context.service.samples(job.job_id)),
         groups=job_page.groups(job, summary),
-        clamped=_clamped(await _log(context, job)) if runs and now - runs[0].started_at < CLAMPED_SHOWN_MS else None,
+        clamped=await _clamped(context, job) if runs and now - runs[0].started_at < CLAMPED_SHOWN_MS else None,
     )
 
 
@@ -112,14 +113,13 @@ async def failures_as_csv(
 async def spec(context: Context, request: Request, key: str) -> HTMLResponse:
     """What it was asked for, what it works with, and how to say it again."""
     job = await context.service.show(key)
-    log = await _log(context, job)
     return _page(
         context,
         request,
         job,
         "Spec",
         parameters=job_page.parameters(job),
-        clamped=_clamped(log),
+        clamped=await _clamped(context, job),
         command_line=commands.command_line(job),
         curl=commands.curl(job, str(request.base_url)),
         source=job_page.source_text(job),
@@ -138,7 +138,7 @@ async def runs(context: Context, request: Request, key: str) -> HTMLResponse:
 async def log(context: Context, request: Request, key: str) -> HTMLResponse:
     """Who did what, when and why; the latest first."""
     job = await context.service.show(key)
-    return _page(context, request, job, "Log", events=(await _log(context, job))[-EVENTS_SHOWN:][::-1])
+    return _page(context, request, job, "Log", events=await context.service.latest_log(job.job_id, EVENTS_SHOWN))
 
 
 def _cause(given: str | None) -> str | None:
@@ -181,14 +181,9 @@ async def _some(found: AsyncIterator[Failure], most: int) -> list[Failure]:
     return some
 
 
-async def _log(context: WebContext, job: Job) -> list[LogEvent]:
-    return [event async for event in context.service.log(job.job_id)]
-
-
-def _clamped(log: list[LogEvent]) -> str | None:
+async def _clamped(context: WebContext, job: Job) -> str | None:
     """What the latest start asked for that was out of range."""
-    since_start = islice(reversed(log), 200)
-    for event in since_start:
+    for event in await context.service.latest_log(job.job_id, EVENTS_OF_A_START):
         if event.what == CLAMPED:
             return event.why
         if event.what in ("started", "resumed", "reset"):

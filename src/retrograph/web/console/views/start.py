@@ -56,6 +56,7 @@ async def form(
     if job is not None and job.kind != kind:
         raise NotFound(f"job {job.key} is of kind {job.kind}")
     values = start_form.values_like(job) if job is not None else {"key": key, "dry_run": dry_run}
+    values = {**_proposed(context, wanted), **values}
     return await _shown(context, request, start_form.form_of(wanted, values, like=_with_users(job)))
 
 
@@ -70,7 +71,24 @@ async def start(context: Context, request: Request, kind: str) -> Response:
 async def model(context: WebContext, kind: str) -> dict[str, Any]:
     """What `start_form.html` needs, for a page that holds the form among other things."""
     wanted = start_form.kind_of(kind)
-    return {"form": start_form.form_of(wanted, {}), **await _looked_at(context, wanted, "")}
+    form = start_form.form_of(wanted, _proposed(context, wanted))
+    return {"form": form, "not_set": _not_set(context, wanted), **await _looked_at(context, wanted, "")}
+
+
+def _not_set(context: WebContext, kind: StartKind) -> str:
+    """What has to be configured before such a job can start at all; empty where nothing is missing."""
+    if kind.takes_users or context.settings.users.url is not None:
+        return ""
+    return (
+        "No users table is configured, so there is nothing to walk. Set RETROGRAPH_USERS_URL to its database, and the "
+        "columns that hold what users are known by, then start this server again."
+    )
+
+
+def _proposed(context: WebContext, kind: StartKind) -> dict[str, str]:
+    """What a new form is filled in with."""
+    windowed = kind.takes_users and context.window_ends is not None
+    return {"as_of": context.window_ends or ""} if windowed else {}
 
 
 class _Submission:
@@ -200,6 +218,7 @@ async def _shown(
         message=message,
         in_the_way=() if answer is None else (answer.job,),
         kinds=start_form.KINDS.values(),
+        not_set=_not_set(context, form.kind),
         **await _looked_at(context, form.kind, form.values.get("key", "")),
     )
 
