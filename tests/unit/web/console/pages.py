@@ -71,7 +71,6 @@ class Typed(Scripted):
 @asynccontextmanager
 async def opened(path: Path, settings: Settings | None = None, window_ends: str | None = None) -> AsyncIterator[Pages]:
     """All of it, closed where the block ends."""
-    path.mkdir(exist_ok=True)
     world = World(path)
     world.kinds = {
         "purchases": Typed("purchases", world.load),

@@ -59,6 +59,8 @@ async def test_each_kind_has_a_form_made_of_the_definitions(pages: Pages, kind: 
 
 async def test_without_a_users_table_nothing_is_offered_and_it_is_said_what_to_configure(tmp_path: Path) -> None:
     button = '<button class="button primary" name="action" value="start"'
+    (tmp_path / "without").mkdir()
+    (tmp_path / "with").mkdir()
     async with opened(tmp_path / "without") as pages:
         for path in ("/start/identity", "/identity"):
             page = await pages.text(path)
@@ -75,6 +77,7 @@ async def test_without_a_users_table_nothing_is_offered_and_it_is_said_what_to_c
 async def test_the_end_of_the_sample_is_proposed_where_this_server_serves_it(tmp_path: Path, pages: Pages) -> None:
     proposed = 'name="as_of" value="2018-01-02"'
     assert proposed not in await pages.text("/start/purchases")
+    (tmp_path / "sample").mkdir()
     async with opened(tmp_path / "sample", window_ends="2018-01-02") as trial:
         assert proposed in await trial.text("/start/purchases")
         assert proposed in await trial.text("/purchases")
