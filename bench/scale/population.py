@@ -126,7 +126,7 @@ async def join(graph: GraphStore, users: Iterator[UserFacts], shared: SharedFact
     count = 0
     async with GraphWriter(graph, SystemClock()) as writer:
         await writer.join(Facts(user=UserFacts(user_id="nobody"), shared=shared))
-        waiting: set[asyncio.Task[None]] = set()
+        waiting: set[asyncio.Task[int]] = set()
         for user in users:
             waiting.add(asyncio.create_task(writer.join(Facts(user=user))))
             count += 1
