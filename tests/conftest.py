@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
+from tests.servers.elasticmq import ElasticMqServer
 from tests.servers.kafka import KafkaServer
 from tests.servers.keycloak import KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
@@ -29,6 +30,7 @@ settings.load_profile("untimed")
 MISSING = "server missing: "
 NEEDED_BY = {
     "chromium": ("chromium",),
+    "elasticmq": ("elasticmq",),
     "kafka": ("kafka",),
     "keycloak": ("keycloak",),
     "neo4j": ("neo4j_lts", "neo4j_present"),
@@ -62,6 +64,12 @@ def neo4j(request: pytest.FixtureRequest) -> Neo4jServer:
     server.start()
     server.wipe()
     return server
+
+
+@pytest.fixture(scope="session")
+def elasticmq() -> Iterator[ElasticMqServer]:
+    """A queue service: `client_environment`, `queue_url(name)`; tests keep apart by queues of their own."""
+    yield from _serve("elasticmq", ElasticMqServer())
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
 from retrograph.errors import DependencyDown, NotFound, UsageError
 from retrograph.jobs import uploads
+from retrograph.jobs.courier import QUEUE, Courier, Couriers
 from retrograph.jobs.dry import DryLoad
 from retrograph.jobs.foreground import Foreground
 from retrograph.jobs.frozen import FrozenItems
@@ -59,8 +60,10 @@ class Service:
         clock: Clock,
         engine: Engine | None = None,
         meter: Meter | None = None,
+        couriers: Couriers | None = None,
     ) -> None:
         self._store = store
+        self._couriers = couriers
         self._meter = meter
         self._clock = clock
         self._engine = engine or Engine()
@@ -75,6 +78,7 @@ class Service:
         Where the key is held, waits until its holder is seen alive (answers `running`) or its lease has run out
         (takes over); `watch.said` tells which it is waiting for.
         """
+        self._check_executor(request.kind, request.parameters)
         return await self._starter.start(request, watch or Silent())
 
     async def known(self, kind: str, key: str | None, *, dry_run: bool = False) -> Job | None:
@@ -105,7 +109,9 @@ class Service:
         for text in (*selection.items, selection.error_class or ""):
             if text != stored(text, len(text)):
                 raise UsageError("what failed is named without NUL", field="items")
-        return await self._starter.retry(await self.show(key), selection, who, parameters or {}, watch or Silent())
+        job = await self.show(key)
+        self._check_executor(job.kind, parameters or {})
+        return await self._starter.retry(job, selection, who, parameters or {}, watch or Silent())
 
     async def resume(self, key: str, who: str, why: str) -> StartAnswer | None:
         """What a watchdog does: takes a paused or interrupted job up as it was, without waiting for a holder.
@@ -267,10 +273,33 @@ class Service:
         with suppress(DependencyDown):
             await self._store.bury()
 
+    def _check_executor(self, kind: str, parameters: Mapping[str, object]) -> None:
+        if parameters.get("executor") != "queue" or parameters.get("dry_run") is True:
+            return
+        if self._couriers is None:
+            raise UsageError("jobs cannot be sent through a queue from here", field="executor")
+        self._couriers.check(kind)
+
     async def _open(self, job: Job) -> Work:
         kind = self._starter.kind(job.kind)
         frozen = FrozenItems(self._store, job.list_id or "", job.total or 0)
+        courier = await self._courier(job)
         load: Load = DryLoad() if job.spec.dry_run else await kind.open_load(job)
         if self._meter is not None:
             load = MeteredLoad(load, self._meter, self._clock, kind=job.kind, key=job.key)
-        return Work(await kind.open_source(job, frozen), load)
+        source = await kind.open_source(job, frozen)
+        if self._couriers is None:
+            return Work(source, load)
+        return Work(source, load, courier, self._couriers.retention_seconds)
+
+    async def _courier(self, job: Job) -> Courier | None:
+        """Who carries the items, where they are not done here. A process without a queue leaves the job to others."""
+        if job.parameters.executor != "queue" or job.spec.dry_run:
+            return None
+        if self._couriers is None:
+            raise DependencyDown(QUEUE, f"job {job.key} is sent through a queue, and none is configured here")
+        try:
+            self._couriers.check(job.kind)
+        except UsageError as error:
+            raise DependencyDown(QUEUE, str(error)) from error
+        return await self._couriers.open(job)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from tests.servers import downloads
 from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
+from tests.servers.elasticmq import ElasticMqServer
 from tests.servers.kafka import KafkaServer
 from tests.servers.keycloak import CLIENT, KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
@@ -19,6 +20,7 @@ from tests.servers.toxiproxy import ToxiproxyServer
 from tests.servers.versitygw import VersitygwServer
 
 SERVERS: dict[str, Callable[[], Server]] = {
+    "elasticmq": ElasticMqServer,
     "kafka": KafkaServer,
     "keycloak": KeycloakServer,
     "neo4j-lts": lambda: Neo4jServer(LTS),
@@ -80,6 +82,8 @@ def _how_to_reach(server: Server) -> list[str]:
                 f"client    {CLIENT}, secret {server.client_secret}",
                 f"people    ann, bob (not verified), eve; password {server.password}",
             ]
+        case ElasticMqServer():
+            access = [f"export {name}={value}" for name, value in server.client_environment.items()]
         case PostgresServer():
             access = [f"url       {server.create_database()}"]
         case VersitygwServer():

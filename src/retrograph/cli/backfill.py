@@ -79,14 +79,37 @@ def purchases(
     max_consecutive_failures: options.MaxConsecutiveFailures = None,
     mode: options.Mode = None,
     retry_failed: options.RetryFailed = None,
+    executor: options.Executor = None,
+    queue_url: options.QueueUrl = None,
     migrate: options.Migrate = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Load the purchases of users from the history services into the graph."""
     chosen = Chosen(inline=tuple(user_id or ()), file=user_file, s3_uri=s3_uri, source=source, resume_from=resume_from)
     given = options.asked_for(context.params)
+    if queue_url is not None:
+        given["executor"] = executor or "queue"
     manner = Manner(once=once, migrate=migrate, as_json=as_json)
-    raise typer.Exit(run(_purchases(configured(), chosen, key, given, manner)))
+    raise typer.Exit(run(_purchases(with_queue(configured(), queue_url), chosen, key, given, manner)))
+
+
+def with_queue(settings: "Settings", url: str | None) -> "Settings":
+    """The settings with the queue that an option names."""
+    if url is None:
+        return settings
+    return settings.model_copy(update={"queue": settings.queue.model_copy(update={"url": url})})
+
+
+async def _check_way(settings: "Settings", *, sent: bool) -> None:
+    """Sees that there is what the users are loaded from, or sent through, before anything is written."""
+    if not sent:
+        from retrograph.wiring.upstream import check_upstream
+
+        return await check_upstream(settings)
+    from retrograph.clock import SystemClock
+    from retrograph.wiring.queues import check_queue
+
+    return await check_queue(settings, SystemClock())
 
 
 async def _purchases(
@@ -107,9 +130,7 @@ async def _purchases(
     users = await read_users(chosen)
     key, users = await resumed(settings, chosen, key, users, reset=asked.reset_cursor)
     if not asked.dry_run:
-        from retrograph.wiring.upstream import check_upstream
-
-        await check_upstream(settings)
+        await _check_way(settings, sent=asked.changes.get("executor") == "queue")
     display = Display()
     needs_graph = not asked.dry_run or isinstance(users, GraphUsers)
     async with open_service(settings, starts=True, graph=needs_graph, migrate=manner.migrate) as service:

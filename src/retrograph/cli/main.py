@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from retrograph import __version__
-from retrograph.cli import backfill, demo, doctor, flags, graph, jobs, live, sandbox, serve, tokens
+from retrograph.cli import backfill, demo, doctor, flags, graph, jobs, live, queue, sandbox, serve, tokens, worker
 from retrograph.cli.exit_codes import ExitCode, of_error
 from retrograph.cli.output import complain
 from retrograph.errors import RetrographError
@@ -32,9 +32,11 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(graph.app, name="graph")
 app.add_typer(flags.app, name="flags")
 app.add_typer(live.app, name="live")
+app.add_typer(queue.app, name="queue")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(tokens.app, name="tokens")
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

@@ -80,6 +80,8 @@ _TITLES = {
     "receipt_events": "The topic of receipts",
     "factoids": "The topic of shop orders",
     "identity_events": "The topic of sign-ups and logins",
+    "queue": "Queues",
+    "worker": "Workers",
     "http": "Patience with the services",
     "neo4j": "Neo4j",
     "oidc": "Sign-in by OpenID Connect",

@@ -27,6 +27,12 @@ RetryFailed = Annotated[
 AsOf = Annotated[str | None, typer.Option(metavar="WHEN", help=_help("as_of"))]
 LookbackDays = Annotated[str | None, typer.Option(metavar="N", help=_help("lookback_days"))]
 
+Executor = Annotated[str | None, typer.Option(metavar="EXECUTOR", help=_help("executor"))]
+QueueUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The queue's address or name; implies --executor queue."),
+]
+
 Once = Annotated[bool, typer.Option("--once", help="End where a run ends, instead of going on.")]
 Migrate = Annotated[bool, typer.Option("--migrate", help="Bring an older graph up to date first.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the job as it ended, one JSON document.")]

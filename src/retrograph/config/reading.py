@@ -13,9 +13,16 @@ from typing import Any
 from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 from pydantic_settings.sources import DotEnvSettingsSource, EnvSettingsSource
 
+from retrograph.config.queue import FAMILIAR
 from retrograph.config.settings import Settings
 from retrograph.errors import ConfigurationError
 
@@ -64,10 +71,20 @@ def _bound_to(file: Path) -> type[Settings]:
             return (
                 EnvSettingsSource(settings_cls),
                 DotEnvSettingsSource(settings_cls, env_file=DOTENV_FILE),
+                InitSettingsSource(settings_cls, init_kwargs=_familiar(os.environ)),
                 TomlConfigSettingsSource(settings_cls, toml_file=file),
             )
 
     return Bound
+
+
+def _familiar(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What is set under names that other programs share with us."""
+    found: dict[str, Any] = {}
+    for name, (group, field) in FAMILIAR.items():
+        if text := environ.get(name):
+            found.setdefault(group, {})[field] = text
+    return found
 
 
 def _toml(named: str | None) -> tuple[Path, dict[str, Any]]:
@@ -135,10 +152,16 @@ def _wrong_values(
             yield f"{name}: {text}" if path else text
         elif name in environ:
             yield f"{name} {text}"
+        elif (shared := _shared_name(path)) in environ:
+            yield f"{shared} {text}"
         elif name in dotenv:
             yield f"{name} (in {DOTENV_FILE}) {text}"
         else:
             yield f"{'.'.join(path)} (in {file.name}) {text}"
+
+
+def _shared_name(path: tuple[str, ...]) -> str | None:
+    return next((name for name, known in FAMILIAR.items() if known == path), None)
 
 
 def _listed(mistakes: list[str]) -> str:

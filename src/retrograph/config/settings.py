@@ -20,6 +20,7 @@ from retrograph.config.live import (
     LiveSettings,
     ReceiptEventsSettings,
 )
+from retrograph.config.queue import QueueSettings, WorkerSettings
 from retrograph.config.values import CacheUrl, GraphUrl, SecretFile, ServiceUrl, StoreUrl, Url, secret_of
 from retrograph.errors import ConfigurationError
 
@@ -251,6 +252,8 @@ class Settings(BaseSettings):
     receipt_events: ReceiptEventsSettings = ReceiptEventsSettings()
     factoids: FactoidsSettings = FactoidsSettings()
     identity_events: IdentityEventsSettings = IdentityEventsSettings()
+    queue: QueueSettings = QueueSettings()
+    worker: WorkerSettings = WorkerSettings()
     http: HttpSettings = HttpSettings()
     neo4j: Neo4jSettings = Neo4jSettings()
     oidc: OidcSettings = OidcSettings()

@@ -179,10 +179,13 @@ _ALL: Final = (
     Definition(
         name="executor",
         label="Executor",
-        summary="inline: in this process",
+        summary="inline: in this process; queue: by workers, through SQS",
         help="Where the users are loaded.",
         default="inline",
-        choices={"inline": "in the process that runs the job"},
+        choices={
+            "inline": "in the process that runs the job",
+            "queue": "by any number of workers, to which the job sends them through SQS",
+        },
     ),
 )
 

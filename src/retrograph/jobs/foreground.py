@@ -13,10 +13,11 @@ from typing import Final
 
 from retrograph.clock import Clock
 from retrograph.errors import DependencyDown, JobRefused, LeaseLost, RetrographError
+from retrograph.jobs.courier import QUEUE
 from retrograph.jobs.job import Job
 from retrograph.jobs.progress import Watch
 from retrograph.jobs.requests import Engine
-from retrograph.jobs.runner import Run, Taken, Work
+from retrograph.jobs.runner import Run, Taken, Work, closed
 from retrograph.jobs.starting import Starter
 from retrograph.jobs.state import JobState, PauseReason
 from retrograph.jobs.store import Ending, JobStore, NotClaimable
@@ -180,12 +181,12 @@ class Foreground:
         except DependencyDown:
             return False
         try:
-            return await work.load.ping(dependency)
+            courier = work.courier if dependency == QUEUE else None
+            return await (courier.ping() if courier is not None else work.load.ping(dependency))
         except RetrographError:
             return False
         finally:
-            with suppress(Exception):
-                await work.load.close()
+            await closed(work)
 
     async def _wait(self, seconds: float) -> None:
         """That long, or until somebody here asks for an end."""

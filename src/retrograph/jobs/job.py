@@ -11,7 +11,7 @@ from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.state import JobState
 
 Mode: TypeAlias = Literal["full", "cursor", "failed"]
-Executor: TypeAlias = Literal["inline"]
+Executor: TypeAlias = Literal["inline", "queue"]
 Phase: TypeAlias = Literal["discovery", "processing"]
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -71,6 +71,17 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """About how many messages are in a queue: waiting, taken by a worker, given up (in its dead-letter queue)."""
+
+    waiting: int
+    in_flight: int
+    dead: int
+    at: int
+    """When it was asked, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """A pass over recorded failures: those numbered after `cursor`, up to `last`."""
 
@@ -112,6 +123,14 @@ class Job:
     """Items per second, windowed, at the last checkpoint."""
     pressure: Pressure | None = None
     """What slowed its last run down, at the last checkpoint."""
+    sent: int = 0
+    """Requests that were sent through a queue."""
+    answered: int = 0
+    """Those of them whose outcome is in the counts."""
+    attempt_base: int = 0
+    """Requests are numbered from the next one on: what was sent before the job was reset has lower numbers."""
+    depth: "Depth | None" = None
+    """How full its queue was at the last checkpoint."""
     elapsed_ms: int = 0
     """Time spent in its runs."""
     epoch: int = 0

@@ -48,6 +48,7 @@ class Ledger:
         self.finishing = job.finishing
         self.pressure: Callable[[], Pressure | None] = lambda: None
         """What slows the run down, as its load tells."""
+        self.depth = job.depth
 
     def end_retry(self) -> None:
         """The pass over failures is at its end."""
@@ -142,6 +143,8 @@ class Ledger:
             added=happened.added,
             failures=happened.failures,
             resolved=happened.resolved,
+            sent=happened.sent,
+            depth=self.depth,
             finishing=self.finishing,
             elapsed_ms=elapsed,
             rate=progress.rate,

@@ -9,25 +9,30 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from retrograph.clock import Clock
 from retrograph.errors import DependencyDown, LeaseLost, RetrographError
+from retrograph.jobs.courier import Courier
 from retrograph.jobs.crew import Crew
+from retrograph.jobs.dispatch import Dispatch
 from retrograph.jobs.halt import Halt, drain
 from retrograph.jobs.job import Job
 from retrograph.jobs.keeper import LeaseKeeper
 from retrograph.jobs.ledger import Ledger
 from retrograph.jobs.pressure import Pressed
 from retrograph.jobs.progress import Watch
+from retrograph.jobs.settling import Settlement
 from retrograph.jobs.state import RETRIED, JobState, PauseReason
 from retrograph.jobs.store import Claimed, Ending, FailureQuery, JobStore
 from retrograph.jobs.text import described
+from retrograph.jobs.window import Window
 from retrograph.jobs.work import Item, Load, Source
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.5
+RETENTION_SECONDS: Final = 345_600.0
 
 
 class Work(NamedTuple):
@@ -35,6 +40,16 @@ class Work(NamedTuple):
 
     source: Source
     load: Load
+    courier: Courier | None = None
+    """Where the items are not done by this run: who carries them to those that do them."""
+    retention_seconds: float = RETENTION_SECONDS
+    """What was sent so long ago, and nobody answered, is lost."""
+
+
+class Hands(Protocol):
+    """Whoever gets items done."""
+
+    async def work(self, items: AsyncIterator[Item], window: Window, *, retried: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +112,45 @@ class Run:
             if isinstance(work.load, Pressed):
                 self._ledger.pressure = work.load.pressure
             await self._discover(work.source)
-            crew = Crew(work.load, self._ledger, self._keeper, self.halt, self._clock, self._parameters)
-            await self._retry(crew)
-            if self._parameters.mode == "failed" and not (self.job.complete or self.job.finishing):
-                message = "the failures were tried again; the same key goes on with the rest"
-                self.halt.end(Ending(state=JobState.STOPPED, reason=RETRIED, message=message))
-                return
-            await self._walk(crew, work.source)
+            settlement = self._settlement(work)
+            async with self._beside(*([settlement.keep()] if work.courier else [])):
+                await self._items(work, settlement)
             await self._finish(work.load)
+
+    async def _items(self, work: Work, settlement: Settlement) -> None:
+        """Every item, done here or elsewhere."""
+        hands = self._hands(work)
+        if self.job.sent:
+            await self._unless_halted(self._settled_so_far(settlement))
+        await self._retry(hands)
+        if self._parameters.mode == "failed" and not (self.job.complete or self.job.finishing):
+            await self._settle(work, settlement)
+            message = "the failures were tried again; the same key goes on with the rest"
+            self.halt.end(Ending(state=JobState.STOPPED, reason=RETRIED, message=message))
+            raise Halted
+        await self._walk(hands, work.source)
+        await self._settle(work, settlement)
+
+    def _hands(self, work: Work) -> "Hands":
+        if work.courier is None:
+            return Crew(work.load, self._ledger, self._keeper, self.halt, self._clock, self._parameters)
+        return Dispatch(work.courier, self.job, self._ledger, self._keeper, self.halt, self._clock)
+
+    def _settlement(self, work: Work) -> Settlement:
+        return Settlement(
+            self._store, self.job, work.courier, self._ledger, self.halt, self._clock, work.retention_seconds
+        )
+
+    async def _settled_so_far(self, settlement: Settlement) -> None:
+        """What has come in since the last run: failures among it are listed before they are tried again."""
+        await settlement.look()
+
+    async def _settle(self, work: Work, settlement: Settlement) -> None:
+        """Waits until everything that was ever sent is counted."""
+        if work.courier is None and not self.job.sent:
+            return
+        await self._ledger.save()
+        await self._unless_halted(settlement.to_the_end())
 
     @asynccontextmanager
     async def _opened(self, open_work: Callable[[], Awaitable[Work]]) -> AsyncIterator[Work]:
@@ -118,7 +164,7 @@ class Run:
             yield opened[0]
         finally:
             for work in opened:
-                await _closed(work.load)
+                await closed(work)
 
     async def _discover(self, source: Source) -> None:
         if self._ledger.total is None:
@@ -130,11 +176,11 @@ class Run:
         self._ledger.phase = "processing"
         await self._ledger.save()
 
-    async def _retry(self, crew: Crew) -> None:
+    async def _retry(self, hands: "Hands") -> None:
         """The recorded failures first, with their own cursor."""
         if self._ledger.retry is None or self._parameters.mode == "cursor":
             return
-        await self._unless_halted(crew.work(self._failed_items(), self._ledger.retried, retried=True))
+        await self._unless_halted(hands.work(self._failed_items(), self._ledger.retried, retried=True))
         self._ledger.end_retry()
         await self._ledger.save()
 
@@ -146,16 +192,16 @@ class Run:
             query = FailureQuery(resolved=False, selected=retry.selected, after=after, last=retry.last)
             found = await self._store.failures(self.job.job_id, query)
             for failure in found:
-                yield Item(failure.item, str(failure.number))
+                yield Item(failure.item, str(failure.number), failure.attempts)
             if len(found) < query.limit:
                 return
             after = found[-1].number
 
-    async def _walk(self, crew: Crew, source: Source) -> None:
+    async def _walk(self, hands: "Hands", source: Source) -> None:
         if self.job.complete or self.job.finishing:
             return
         items = source.walk(self._ledger.walked.cursor)
-        await self._unless_halted(crew.work(items, self._ledger.walked, retried=False))
+        await self._unless_halted(hands.work(items, self._ledger.walked, retried=False))
 
     async def _finish(self, load: Load) -> None:
         """The hook may take long and may be interrupted: that everything else is done is saved before."""
@@ -211,6 +257,10 @@ class Run:
             self.halt.fail(": ".join(described(error)))
 
 
-async def _closed(load: Load) -> None:
+async def closed(work: Work) -> None:
+    """Gives back what was opened, whatever comes of it."""
     with suppress(Exception):
-        await load.close()
+        await work.load.close()
+    if work.courier is not None:
+        with suppress(Exception):
+            await work.courier.close()

@@ -6,6 +6,7 @@ from functools import partial
 from sqlalchemy import Connection, text
 
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
+from retrograph.jobs.outcomes import Attempt, ItemOutcome, Settled
 from retrograph.jobs.queries import (
     Changes,
     FailureQuery,
@@ -17,8 +18,20 @@ from retrograph.jobs.queries import (
     Mark,
     Selection,
 )
-from retrograph.jobs.sql import checkpoints, claims, freezing, listing, moves, news, operators, reading, uploads
+from retrograph.jobs.sql import (
+    checkpoints,
+    claims,
+    freezing,
+    listing,
+    moves,
+    news,
+    operators,
+    reading,
+    settling,
+    uploads,
+)
 from retrograph.jobs.sql.glances import glances
+from retrograph.jobs.sql.outcomes import answered, expire, record
 from retrograph.jobs.state import HELD
 from retrograph.jobs.store import Asked, Checkpoint, Claim, ClaimAnswer, Ending, Held, Lease, NewJob
 from retrograph.jobs.uploads import Upload
@@ -91,6 +104,18 @@ class SqlJobStore:
         dead = await self._database.read(partial(reading.expired, self._database))
         buried = [await self._database.write(partial(moves.bury, self._database, job_id=job_id)) for job_id in dead]
         return [job for job in buried if job.state not in HELD]
+
+    async def record(self, job_id: str, outcomes: Sequence[ItemOutcome]) -> None:
+        await self._database.write(partial(record, self._database, job_id=job_id, ended=outcomes))
+
+    async def answered(self, job_id: str, attempts: Sequence[Attempt]) -> Mapping[Attempt, str]:
+        return await self._database.read(partial(answered, job_id=job_id, attempts=attempts))
+
+    async def settle(self, job_id: str) -> Settled:
+        return await self._database.write(partial(settling.settle, self._database, job_id=job_id))
+
+    async def expire(self, job_id: str, after_ms: int) -> int:
+        return await self._database.write(partial(expire, self._database, job_id=job_id, after_ms=after_ms))
 
     async def stop(self, job_id: str, who: str, why: str) -> Job:
         return await self._database.write(partial(operators.stop, self._database, job_id=job_id, who=who, why=why))

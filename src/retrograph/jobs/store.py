@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Parameters, Phase, Retry, Run, Sample, Spec
+from retrograph.jobs.job import Counts, Depth, Failure, Job, LogEvent, Parameters, Phase, Retry, Run, Sample, Spec
+from retrograph.jobs.outcomes import Attempt, ItemOutcome, Settled
 from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.queries import Changes as Changes
 from retrograph.jobs.queries import FailureGroup as FailureGroup
@@ -139,6 +140,9 @@ class Checkpoint:
     failures: Sequence[FailedItem] = ()
     resolved: Sequence[str] = ()
     """Items whose retry succeeded: they leave the failed ones."""
+    sent: Sequence[Attempt] = ()
+    """What was sent through a queue: the cursor has moved past it."""
+    depth: Depth | None = None
     finishing: bool = False
     elapsed_ms: int = 0
     rate: float | None = None
@@ -224,6 +228,25 @@ class JobStore(UploadStore, Protocol):
 
     async def bury(self) -> Sequence[Job]:
         """Records what became of jobs whose lease ran out; answers them."""
+        ...
+
+    # What other processes did for a job
+
+    async def record(self, job_id: str, outcomes: Sequence[ItemOutcome]) -> None:
+        """Writes how attempts ended. The first outcome of an attempt stays, unless a later one is better; those of a
+        job that was reset meanwhile are dropped. It counts nothing yet."""
+        ...
+
+    async def answered(self, job_id: str, attempts: Sequence[Attempt]) -> Mapping[Attempt, str]:
+        """Those of the attempts that have an outcome, and which."""
+        ...
+
+    async def settle(self, job_id: str) -> Settled:
+        """Counts outcomes of attempts that a checkpoint has noted as sent, at most a thousand; needs no lease."""
+        ...
+
+    async def expire(self, job_id: str, after_ms: int) -> int:
+        """Attempts that were sent so long ago and have no outcome failed; answers how many."""
         ...
 
     # Operators

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from retrograph.jobs.job import Counts, Job
+from retrograph.jobs.outcomes import Attempt
 from retrograph.jobs.store import FailedItem
 from retrograph.jobs.work import Outcome
 
@@ -14,6 +15,7 @@ class Happened:
     added: Counts
     failures: tuple[FailedItem, ...]
     resolved: tuple[str, ...]
+    sent: tuple[Attempt, ...] = ()
 
 
 class Tally:
@@ -36,6 +38,7 @@ class Tally:
         self._new_found: dict[str, int] = {}
         self._failures: list[FailedItem] = []
         self._resolved: list[str] = []
+        self._sent: list[Attempt] = []
 
     @property
     def counts(self) -> Counts:
@@ -82,6 +85,16 @@ class Tally:
         if not retried:
             self._failed += 1
 
+    def dispatched(self, attempt: Attempt) -> None:
+        """An item was sent; what comes of it is counted by whoever reads the outcomes."""
+        self.waiting += 1
+        self._sent.append(attempt)
+
+    def adopt(self, counts: Counts) -> None:
+        """The counts as the store has them, where this run itself counts nothing."""
+        self._processed, self._failed, self._skipped = counts.processed, counts.failed, counts.skipped
+        self._skipped_by, self._refused = dict(counts.skipped_by), dict(counts.refused)
+
     def take(self) -> Happened:
         """What is new since the last time."""
         happened = Happened(
@@ -94,6 +107,7 @@ class Tally:
             ),
             failures=tuple(self._failures),
             resolved=tuple(self._resolved),
+            sent=tuple(self._sent),
         )
         self._restart()
         return happened

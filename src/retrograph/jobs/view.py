@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from retrograph.clock import iso
-from retrograph.jobs.job import Failure, Job, Json, LogEvent, Run, Sample
+from retrograph.jobs.job import Depth, Failure, Job, Json, LogEvent, Run, Sample
 from retrograph.jobs.pressure import pressure_document
 from retrograph.jobs.progress import eta_seconds
 from retrograph.jobs.queries import FailureGroup, JobLine, JobTally
@@ -35,6 +35,9 @@ def job_as_json(job: Job) -> dict[str, Json]:
         "rate": None if job.rate is None or not running else round(job.rate, 2),
         "eta_seconds": _eta(job) if running else None,
         "pressure": pressure_document(job.pressure) if running else None,
+        "sent": job.sent,
+        "answered": job.answered,
+        "depth": _depth(job.depth),
         "elapsed_ms": job.elapsed_ms,
         "needs_attention": job.needs_attention,
         "archived": job.archived_at is not None,
@@ -179,6 +182,12 @@ def _lease(job: Job) -> Json:
     if job.holder is None:
         return None
     return {"holder": job.holder, "until": _iso(job.lease_until), "heartbeat_at": _iso(job.heartbeat_at)}
+
+
+def _depth(depth: Depth | None) -> Json:
+    if depth is None:
+        return None
+    return {"waiting": depth.waiting, "in_flight": depth.in_flight, "dead": depth.dead, "at": iso(depth.at)}
 
 
 def _iso(millis: int | None) -> str | None:

@@ -17,6 +17,8 @@ class Item(NamedTuple):
 
     key: str
     cursor: str
+    attempts: int = 0
+    """How often it has failed before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,10 @@ jobs = Table(
     Column("refused", Text, nullable=False, server_default=text("'{}'")),
     Column("found", Text, nullable=False, server_default=text("'{}'")),
     Column("failures_numbered", BigInteger, nullable=False, server_default=text("0")),
+    Column("sent", BigInteger, nullable=False, server_default=text("0")),
+    Column("answered", BigInteger, nullable=False, server_default=text("0")),
+    Column("attempt_base", BigInteger, nullable=False, server_default=text("0")),
+    Column("depth", Text),
     Column("finishing", Boolean, nullable=False, server_default=false()),
     Column("complete", Boolean, nullable=False, server_default=false()),
     Column("whole", Boolean, nullable=False, server_default=true()),
@@ -173,6 +177,40 @@ Index(
     failures.c.number,
     sqlite_where=failures.c.resolved_at.is_(None),
     postgresql_where=failures.c.resolved_at.is_(None),
+)
+
+outcomes = Table(
+    "job_outcomes",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("attempt", BigInteger, primary_key=True, autoincrement=False),
+    Column("sent_at", BigInteger),
+    Column("status", Text),
+    Column("reason", Text),
+    Column("error_class", Text),
+    Column("message", Text),
+    Column("refused", Text),
+    Column("done_at", BigInteger),
+    Column("counted", Text),
+)
+"""What was sent through a queue, and what came of it. A row counts once a checkpoint says that it was sent; `counted`
+is the status by which it is in its job's counts."""
+_UNANSWERED = text("sent_at IS NOT NULL AND status IS NULL")
+_UNCOUNTED = text("sent_at IS NOT NULL AND status IS NOT NULL AND (counted IS NULL OR counted <> status)")
+Index(
+    "job_outcomes_unanswered",
+    outcomes.c.job_id,
+    outcomes.c.sent_at,
+    sqlite_where=_UNANSWERED,
+    postgresql_where=_UNANSWERED,
+)
+Index(
+    "job_outcomes_uncounted",
+    outcomes.c.job_id,
+    outcomes.c.done_at,
+    sqlite_where=_UNCOUNTED,
+    postgresql_where=_UNCOUNTED,
 )
 
 runs = Table(

@@ -19,8 +19,8 @@ from retrograph.jobs.definitions import SERVICE_RATE
 from retrograph.jobs.job import Job, Json
 from retrograph.jobs.kind import Resolved
 from retrograph.jobs.uploads import Upload
-from retrograph.jobs.work import Load, Source
-from retrograph.loading.user_history import HistorySpec, LoadHooks, UserHistoryLoad
+from retrograph.jobs.work import Load, Outcome, Permit, Source, unconditionally
+from retrograph.loading.user_history import GRAPH, HistorySpec, LoadHooks, UserHistoryLoad
 from retrograph.sources.user_ids import ids_from_graph, ids_from_list, ids_inline
 from retrograph.upstream.http import Http
 from retrograph.upstream.pressures import Pressures
@@ -93,6 +93,29 @@ class Target:
     http: Http
 
 
+class SentAway:
+    """The `Load` of a job whose users are loaded by workers: what is left for the run is the end."""
+
+    def __init__(self, graph: GraphStore, clock: Clock) -> None:
+        self._graph = graph
+        self._clock = clock
+
+    async def load(self, key: str, permit: Permit = unconditionally) -> Outcome:
+        del permit
+        raise RuntimeError(f"{key} is loaded by a worker")
+
+    async def ping(self, dependency: str) -> bool:
+        if dependency == GRAPH:
+            await self._graph.ping()
+        return True
+
+    async def finish(self) -> None:
+        await recount_until_clear(self._graph, self._clock)
+
+    async def close(self) -> None:
+        """The graph outlives a run."""
+
+
 class Purchases:
     """See `jobs.kind.Kind`. `target` is `None` where no graph is needed: for verbs that load nothing, and dry runs."""
 
@@ -126,6 +149,8 @@ class Purchases:
 
     async def open_load(self, job: Job) -> Load:
         target, clock = self._open, self._clock
+        if job.parameters.executor == "queue":
+            return SentAway(target.graph, clock)
         rate = job.parameters.rate_limit or SERVICE_RATE
         pressures = Pressures(rate, clock, target.http.watcher)
         services = history_services(self._settings, target.http, pressures.pacer, clock, pressures)

@@ -18,6 +18,7 @@ from retrograph.store.engine import BUSY_SECONDS
 from retrograph.store.schema import open_database
 from retrograph.wiring.graphs import build_graph, same_file
 from retrograph.wiring.opening import Opening
+from retrograph.wiring.queues import QueueCouriers
 
 if TYPE_CHECKING:
     from retrograph.wiring.identity import Identity
@@ -32,6 +33,7 @@ class Parts:
     store: JobStore
     identity: "Identity | None"
     opening: Opening | None
+    target: "Target | None"
     clock: Clock
     graph_id: Callable[[], Awaitable[str]]
 
@@ -68,7 +70,8 @@ async def open_parts(
             opening = await _opened_graph(stack, settings, clock, migrate, patient)
         found = opening.graph if opening else None
         identity = _identity(stack, settings, found, clock) if starts else None
-        kinds = await _kinds(stack, settings, found, clock, identity) if identity else {}
+        target = await _target(stack, settings, found, clock) if found and starts else None
+        kinds = _kinds(settings, target, clock, identity) if identity else {}
 
         async def graph_id() -> str:
             if opening is None:
@@ -76,8 +79,16 @@ async def open_parts(
             return await opening.graph_id()
 
         engine = Engine(lease_seconds=settings.jobs.lease_seconds, exclusive=settings.jobs.exclusive)
-        service = Service(store, kinds, graph_id, clock, engine, meter)
-        yield Parts(service=service, store=store, identity=identity, opening=opening, clock=clock, graph_id=graph_id)
+        service = Service(store, kinds, graph_id, clock, engine, meter, QueueCouriers(settings, clock))
+        yield Parts(
+            service=service,
+            store=store,
+            identity=identity,
+            opening=opening,
+            target=target,
+            clock=clock,
+            graph_id=graph_id,
+        )
 
 
 async def _opened_graph(
@@ -112,13 +123,11 @@ def _identity(stack: AsyncExitStack, settings: Settings, graph: GraphStore | Non
     return identity
 
 
-async def _kinds(
-    stack: AsyncExitStack, settings: Settings, graph: GraphStore | None, clock: Clock, identity: "Identity"
-) -> dict[str, Kind]:
+def _kinds(settings: Settings, target: "Target | None", clock: Clock, identity: "Identity") -> dict[str, Kind]:
     """What can be started. Imported here, because the verbs that only look need none of it."""
     from retrograph.wiring.purchases import Purchases
 
-    purchases = Purchases(settings, await _target(stack, settings, graph, clock) if graph else None, clock)
+    purchases = Purchases(settings, target, clock)
     return {purchases.name: purchases, identity.name: identity}
 
 

@@ -1,6 +1,5 @@
 """What the holder of a lease writes: renewals, checkpoints and a run's end. None holds longer than the lease."""
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
@@ -9,15 +8,15 @@ from retrograph.clock import MILLIS_PER_DAY
 from retrograph.errors import LeaseLost
 from retrograph.jobs.job import Job, Sample
 from retrograph.jobs.pressure import pressure_document
+from retrograph.jobs.sql.failing import add_failures, resolve
 from retrograph.jobs.sql.moves import ENGINE, end_run, lease_holds, locked_now, move, read_job
-from retrograph.jobs.sql.rows import packed, summed, to_json
+from retrograph.jobs.sql.outcomes import add_sent
+from retrograph.jobs.sql.rows import depth_text, packed, summed, to_json
 from retrograph.jobs.state import HELD, JobState, settle
-from retrograph.jobs.store import Asked, Checkpoint, Ending, FailedItem, Lease
-from retrograph.jobs.text import MESSAGE_LENGTH, WORD_LENGTH, cause, stored
+from retrograph.jobs.store import Asked, Checkpoint, Ending, Lease
+from retrograph.jobs.text import WORD_LENGTH, stored
 from retrograph.store.engine import Database
-from retrograph.store.tables import failures, jobs, runs, samples
-
-_IN_LIST = 500
+from retrograph.store.tables import jobs, runs, samples
 
 
 def renew(database: Database, connection: Connection, lease: Lease, lease_ms: int) -> Asked | None:
@@ -35,7 +34,7 @@ def checkpoint(
     row, now = _held(database, connection, lease)
     if row["checkpoints"] != wanted.number:
         _check_order(row, wanted)
-        values = _apply(connection, row, now, wanted)
+        values = _apply(database, connection, row, now, wanted)
         _update(connection, lease, heartbeat_at=now, lease_until=now + lease_ms, updated_at=now, **values)
     _still_held(database, connection, row)
     return _asked(row)
@@ -48,7 +47,7 @@ def end(database: Database, connection: Connection, lease: Lease, wanted: Checkp
         return read_job(connection, lease.job_id)  # it was written before, and only the answer was lost
     _check(row, lease, now)
     _check_order(row, wanted)
-    values = _apply(connection, row, now, wanted)
+    values = _apply(database, connection, row, now, wanted)
     if ending.state is JobState.STOPPED and row["state"] == JobState.RUNNING:
         # Nobody asked: the run did what it was started for, and must not come back by itself.
         move(connection, row, JobState.STOPPING, now, who=ENGINE, what="stop", why=ending.message)
@@ -120,17 +119,17 @@ def _update(connection: Connection, lease: Lease, **values: Any) -> None:
     connection.execute(update(jobs).where(jobs.c.job_id == lease.job_id).values(**values))
 
 
-def _apply(connection: Connection, row: RowMapping, now: int, wanted: Checkpoint) -> dict[str, Any]:
+def _apply(database: Database, connection: Connection, row: RowMapping, now: int, wanted: Checkpoint) -> dict[str, Any]:
     """Writes what lies beside the job's row, and answers what changes in it."""
-    numbered, failed = _add_failures(connection, row, wanted.failures)
-    resolved = _resolve(connection, row["job_id"], wanted.resolved, now)
+    numbered, failed = add_failures(connection, row, wanted.failures)
+    resolved = resolve(connection, row["job_id"], wanted.resolved, now)
     added, retry = wanted.added, wanted.retry
     counts = {
         "processed": row["processed"] + added.processed,
         "failed": max(0, row["failed"] + failed - resolved),
         "skipped": row["skipped"] + added.skipped,
     }
-    _count_run(connection, row, {name: counts[name] - row[name] for name in counts})
+    count_run(connection, row, {name: counts[name] - row[name] for name in counts})
     if wanted.sample is not None:
         _sample(connection, row["job_id"], wanted.sample)
     return {
@@ -142,6 +141,8 @@ def _apply(connection: Connection, row: RowMapping, now: int, wanted: Checkpoint
         "found": summed(row["found"], added.found),
         "failures_numbered": numbered,
         "phase": wanted.phase,
+        "sent": row["sent"] + add_sent(database, connection, row["job_id"], wanted.sent, now),
+        "depth": depth_text(wanted.depth),
         "cursor": wanted.cursor,
         "done_above": packed(wanted.above),
         "retry_cursor": None if retry is None else retry.cursor,
@@ -156,75 +157,7 @@ def _apply(connection: Connection, row: RowMapping, now: int, wanted: Checkpoint
     }
 
 
-def _add_failures(connection: Connection, row: RowMapping, failed: Sequence[FailedItem]) -> tuple[int, int]:
-    """Answers the last number given and how many items are failed now that were not before."""
-    numbered, added, job_id = row["failures_numbered"], 0, row["job_id"]
-    for some in _portions(list({failure.item: failure for failure in failed}.values())):
-        known = _known(connection, job_id, [failure.item for failure in some])
-        new = [failure for failure in some if failure.item not in known]
-        if new:
-            connection.execute(
-                insert(failures), [_new(job_id, number, failure) for number, failure in enumerate(new, numbered + 1)]
-            )
-        for failure in some:
-            if failure.item in known:
-                _again(connection, job_id, failure)
-        numbered += len(new)
-        added += len(new) + sum(known.get(failure.item, False) for failure in some)
-    return numbered, added
-
-
-def _known(connection: Connection, job_id: str, items: Sequence[str]) -> dict[str, bool]:
-    """Items that failed before, and whether they were resolved since."""
-    wanted = select(failures.c.item, failures.c.resolved_at)
-    found = connection.execute(wanted.where(failures.c.job_id == job_id, failures.c.item.in_(items)))
-    return {item: resolved_at is not None for item, resolved_at in found}
-
-
-def _new(job_id: str, number: int, failure: FailedItem) -> dict[str, Any]:
-    return {
-        "job_id": job_id,
-        "number": number,
-        "item": failure.item,
-        "attempts": 1,
-        "error_class": stored(failure.error_class, WORD_LENGTH),
-        "message": stored(failure.message, MESSAGE_LENGTH),
-        "cause": cause(failure.message, failure.item),
-        "first_at": failure.at,
-        "last_at": failure.at,
-    }
-
-
-def _again(connection: Connection, job_id: str, failure: FailedItem) -> None:
-    mine = (failures.c.job_id == job_id) & (failures.c.item == failure.item)
-    connection.execute(
-        update(failures)
-        .where(mine)
-        .values(
-            attempts=failures.c.attempts + 1,
-            error_class=stored(failure.error_class, WORD_LENGTH),
-            message=stored(failure.message, MESSAGE_LENGTH),
-            cause=cause(failure.message, failure.item),
-            last_at=failure.at,
-            resolved_at=None,
-        )
-    )
-
-
-def _resolve(connection: Connection, job_id: str, items: Sequence[str], now: int) -> int:
-    resolved = 0
-    for some in _portions(items):
-        mine = (failures.c.job_id == job_id) & failures.c.item.in_(some) & failures.c.resolved_at.is_(None)
-        result = connection.execute(update(failures).where(mine).values(resolved_at=now, selected=False))
-        resolved += result.rowcount
-    return resolved
-
-
-def _portions(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (values[at : at + _IN_LIST] for at in range(0, len(values), _IN_LIST))
-
-
-def _count_run(connection: Connection, row: RowMapping, added: dict[str, int]) -> None:
+def count_run(connection: Connection, row: RowMapping, added: dict[str, int]) -> None:
     if any(added.values()):
         mine = (runs.c.job_id == row["job_id"]) & (runs.c.number == row["epoch"])
         connection.execute(

@@ -12,12 +12,13 @@ from retrograph.jobs.state import JobState, may
 from retrograph.jobs.store import Claim, ClaimAnswer, Claimed, Held, Lease, NotClaimable, Reset, Selection
 from retrograph.jobs.text import WORD_LENGTH, stored
 from retrograph.store.engine import Database
-from retrograph.store.tables import failures, jobs, lanes, runs
+from retrograph.store.tables import failures, jobs, lanes, outcomes, runs
 
 CAUSE: Final[ColumnElement[Any]] = func.coalesce(failures.c.cause, literal_column("''"))
 """Failures that were recorded before causes were have none."""
 
 _IN_LIST = 500
+_COUNTERS: Final = ("processed", "failed", "skipped", "failures_numbered", "sent", "answered", "elapsed_ms")
 
 
 def rival(database: Database, connection: Connection, lane: str) -> Held | None:
@@ -64,7 +65,7 @@ def _take(connection: Connection, row: RowMapping, now: int, wanted: Claim) -> C
     if wanted.bound is not None:
         values |= _extended(connection, wanted)
     if wanted.reset is not None:
-        values |= _reset(connection, wanted.job_id, wanted.reset)
+        values |= _reset(connection, row, wanted.reset)
     if wanted.retry is not None:
         values |= _begin_retry(connection, wanted.job_id, wanted.retry)
     what = "reset" if wanted.reset else "started" if row["epoch"] == 0 else "resumed"
@@ -129,15 +130,19 @@ def _extended(connection: Connection, wanted: Claim) -> dict[str, Any]:
     return {"spec": spec_text(spec), "complete": False, "finishing": False, "total": None}
 
 
-def _reset(connection: Connection, job_id: str, reset: Reset) -> dict[str, Any]:
+def _reset(connection: Connection, row: RowMapping, reset: Reset) -> dict[str, Any]:
     """From the beginning: the failures of the former walk are forgotten with its counts; the log goes on."""
-    connection.execute(delete(failures).where(failures.c.job_id == job_id))
+    job_id = row["job_id"]
+    for table in (failures, outcomes):
+        connection.execute(delete(table).where(table.c.job_id == job_id))
     adopt(connection, job_id, reset.list_id, reset.total if reset.list_id else None)
-    zeroes = dict.fromkeys(("processed", "failed", "skipped", "failures_numbered", "elapsed_ms"), 0)
-    nothing = dict.fromkeys(("cursor", "done_above", "retry_cursor", "retry_last", "retried_above", "rate"))
+    zeroes = dict.fromkeys(_COUNTERS, 0)
+    nothing = dict.fromkeys(("cursor", "done_above", "retry_cursor", "retry_last", "retried_above", "rate", "depth"))
     return {
         **zeroes,
         **nothing,
+        # No item had more attempts than the job had runs: what is sent from now on can be told from what is on its way.
+        "attempt_base": row["epoch"],
         "skipped_by": "{}",
         "refused": "{}",
         "found": "{}",

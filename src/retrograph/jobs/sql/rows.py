@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from retrograph.jobs.job import Counts, Failure, Job, LogEvent, Parameters, Retry, Run, Sample, Spec
+from retrograph.jobs.job import Counts, Depth, Failure, Job, LogEvent, Parameters, Retry, Run, Sample, Spec
 from retrograph.jobs.pressure import pressure_of
 from retrograph.jobs.state import JobState
 from retrograph.store.tables import jobs
@@ -31,6 +31,11 @@ def parameters_text(parameters: Parameters) -> str:
     return to_json(asdict(parameters))
 
 
+def depth_text(depth: Depth | None) -> str | None:
+    """How full a queue is, as it is stored."""
+    return None if depth is None else to_json(asdict(depth))
+
+
 def job_of(row: RowMapping) -> Job:
     """A job out of its row."""
     return Job(
@@ -48,6 +53,7 @@ def job_of(row: RowMapping) -> Job:
         ),
         retry=_retry_of(row),
         pressure=pressure_of(json.loads(row["pressure"]) if row["pressure"] else None),
+        depth=Depth(**json.loads(row["depth"])) if row["depth"] else None,
         finishing=bool(row["finishing"]),
         complete=bool(row["complete"]),
         whole=bool(row["whole"]),
@@ -57,6 +63,7 @@ def job_of(row: RowMapping) -> Job:
 
 _PLAIN = (
     *("job_id", "graph_id", "key", "kind", "reason", "message", "phase", "cursor", "total", "list_id", "rate"),
+    *("sent", "answered", "attempt_base"),
     *("elapsed_ms", "epoch", "holder", "lease_until", "heartbeat_at", "idle_tries"),
     *("created_by", "created_at", "updated_at", "paused_at", "archived_at"),
 )

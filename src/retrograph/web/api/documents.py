@@ -49,6 +49,15 @@ class LeaseDocument(_Document):
     heartbeat_at: str | None
 
 
+class DepthDocument(_Document):
+    """About how many messages are in a queue and in its dead-letter queue."""
+
+    waiting: int
+    in_flight: int
+    dead: int
+    at: str
+
+
 class JobDocument(_Document):
     """A job, as `jobs show --json` prints it. Instants are RFC 3339 in UTC."""
 
@@ -71,6 +80,9 @@ class JobDocument(_Document):
     rate: float | None = Field(description="Items per second.")
     eta_seconds: int | None
     pressure: dict[str, Any] | None = Field(description="What slows a run down now.")
+    sent: int = Field(description="Requests that were sent through a queue.")
+    answered: int = Field(description="Those of them whose outcome is in the counts.")
+    depth: DepthDocument | None = Field(description="How full the queue was at the last checkpoint.")
     elapsed_ms: int
     needs_attention: bool
     archived: bool

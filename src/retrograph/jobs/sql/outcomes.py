@@ -1,0 +1,86 @@
+"""What was sent through a queue and what came of it. Rows are locked in one order everywhere: by item and attempt.
+
+A worker writes how an attempt ended; the checkpoint of the run that sent it says that it was sent. Either may come
+first. The first outcome of an attempt stays, unless it failed and a later one says that it ended well after all.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, or_, select, tuple_, update
+
+from retrograph.jobs.outcomes import EXPIRED, Attempt, ItemOutcome
+from retrograph.jobs.sql.failing import portions
+from retrograph.jobs.sql.rows import to_json
+from retrograph.jobs.text import MESSAGE_LENGTH, WORD_LENGTH, stored
+from retrograph.store.engine import Database
+from retrograph.store.tables import jobs, outcomes
+
+
+def add_sent(database: Database, connection: Connection, job_id: str, sent: Sequence[Attempt], now: int) -> int:
+    """Notes that these were sent; answers how many of them no checkpoint had noted before."""
+    noted = 0
+    for some in portions(sorted(set(sent))):
+        rows = [{"job_id": job_id, "item": item, "attempt": attempt, "sent_at": now} for item, attempt in some]
+        adding = database.insert(outcomes).values(rows)
+        adding = adding.on_conflict_do_update(
+            index_elements=["job_id", "item", "attempt"],
+            set_={"sent_at": adding.excluded.sent_at},
+            where=outcomes.c.sent_at.is_(None),
+        )
+        noted += len(connection.execute(adding.returning(outcomes.c.item)).all())
+    return noted
+
+
+def record(database: Database, connection: Connection, job_id: str, ended: Sequence[ItemOutcome]) -> None:
+    """See `JobStore.record`."""
+    now = database.now(connection)
+    base = connection.scalar(select(jobs.c.attempt_base).where(jobs.c.job_id == job_id))
+    if base is None:
+        return
+    latest = {Attempt(one.item, one.attempt): one for one in ended if one.attempt > base}
+    for some in portions([latest[attempt] for attempt in sorted(latest)]):
+        adding = database.insert(outcomes).values([_row(job_id, one, now) for one in some])
+        new = adding.excluded
+        names = ("status", "reason", "error_class", "message", "refused", "done_at")
+        better = (outcomes.c.status == "failed") & (new.status != "failed")
+        connection.execute(
+            adding.on_conflict_do_update(
+                index_elements=["job_id", "item", "attempt"],
+                set_={name: new[name] for name in names},
+                where=or_(outcomes.c.status.is_(None), better),
+            )
+        )
+
+
+def answered(connection: Connection, job_id: str, attempts: Sequence[Attempt]) -> Mapping[Attempt, str]:
+    """See `JobStore.answered`."""
+    found: dict[Attempt, str] = {}
+    for some in portions(attempts):
+        these = tuple_(outcomes.c.item, outcomes.c.attempt).in_([tuple(attempt) for attempt in some])
+        wanted = select(outcomes.c.item, outcomes.c.attempt, outcomes.c.status)
+        rows = connection.execute(wanted.where(outcomes.c.job_id == job_id, these, outcomes.c.status.is_not(None)))
+        found |= {Attempt(item, attempt): status for item, attempt, status in rows}
+    return found
+
+
+def expire(database: Database, connection: Connection, job_id: str, after_ms: int) -> int:
+    """See `JobStore.expire`."""
+    now = database.now(connection)
+    due = (outcomes.c.job_id == job_id) & outcomes.c.sent_at.is_not(None) & outcomes.c.status.is_(None)
+    message = f"no worker took it before the queue's retention was over ({after_ms // 1000:,} s)"
+    late = update(outcomes).where(due & (outcomes.c.sent_at < now - after_ms))
+    return connection.execute(late.values(status="failed", error_class=EXPIRED, message=message, done_at=now)).rowcount
+
+
+def _row(job_id: str, one: ItemOutcome, now: int) -> dict[str, object]:
+    return {
+        "job_id": job_id,
+        "item": one.item,
+        "attempt": one.attempt,
+        "status": one.status,
+        "reason": None if one.reason is None else stored(one.reason, WORD_LENGTH),
+        "error_class": None if one.error_class is None else stored(one.error_class, WORD_LENGTH),
+        "message": None if one.message is None else stored(one.message, MESSAGE_LENGTH),
+        "refused": to_json(dict(one.refused)) if one.refused else None,
+        "done_at": now,
+    }

@@ -1,0 +1,80 @@
+"""From settings to queues: who carries a job's items, and where workers take them from."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from retrograph.clock import Clock
+from retrograph.config import Settings
+from retrograph.errors import MissingExtra, UsageError
+from retrograph.jobs.courier import Courier
+from retrograph.jobs.job import Job
+
+if TYPE_CHECKING:
+    from retrograph.queue.sqs import Sqs, SqsQueue
+
+SENT_KINDS: Final = frozenset({"purchases"})
+"""Kinds whose items are users to load from the history services."""
+
+NOT_CONFIGURED: Final = (
+    "no queue is configured: set SQS_QUEUE_URL (`retrograph queue create` makes one), or --queue-url"
+)
+
+
+class QueueCouriers:
+    """`Couriers` over the configured bulk queue."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._queue = settings.queue
+        self._clock = clock
+
+    @property
+    def retention_seconds(self) -> float:
+        return self._queue.retention_seconds
+
+    def check(self, kind: str) -> None:
+        if kind not in SENT_KINDS:
+            raise UsageError(f"jobs of kind {kind} are not sent through a queue: leave the executor out")
+        if self._queue.url is None:
+            raise UsageError(NOT_CONFIGURED)
+
+    async def open(self, job: Job) -> Courier:
+        from retrograph.queue.courier import QueueCourier
+
+        self.check(job.kind)
+        assert self._queue.url is not None
+        sqs = await open_sqs(self._queue.url, self._clock)
+        try:
+            queue = await sqs.queue(self._queue.url)
+            return QueueCourier(queue, job, self._clock, sqs.close)
+        except BaseException:
+            await sqs.close()
+            raise
+
+
+async def open_sqs(url: str | None, clock: Clock) -> "Sqs":
+    """A client of the server that an address names. Raises MissingExtra, ConfigurationError."""
+    try:
+        from retrograph.queue.sqs import Sqs
+    except ModuleNotFoundError as error:
+        raise MissingExtra("sqs", "aws") from error
+    return await Sqs.open(url if url is not None and "://" in url else None, clock)
+
+
+@asynccontextmanager
+async def open_queue(url: str | None, clock: Clock) -> "AsyncIterator[SqsQueue]":
+    """A queue by its address or name. Raises UsageError where none is configured."""
+    if url is None:
+        raise UsageError(NOT_CONFIGURED)
+    sqs = await open_sqs(url, clock)
+    try:
+        yield await sqs.queue(url)
+    finally:
+        await sqs.close()
+
+
+async def check_queue(settings: Settings, clock: Clock) -> None:
+    """Sees, before anything is written, that there is a queue to send through. Raises NoSuchQueue, NotPermitted,
+    DependencyDown."""
+    async with open_queue(settings.queue.url, clock) as queue:
+        await queue.ping()
