@@ -39,6 +39,7 @@ class ItemOutcome:
     error_class: str | None = None
     message: str | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
+    found: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ def judge(uncounted: Iterable[Uncounted], well: Collection[str]) -> Judged:
     good, processed, answered = set(well), 0, 0
     skipped_by: dict[str, int] = {}
     refused: dict[str, int] = {}
+    found: dict[str, int] = {}
     failed: dict[str, Uncounted] = {}
     resolved: list[str] = []
     for row in uncounted:
@@ -103,7 +105,10 @@ def judge(uncounted: Iterable[Uncounted], well: Collection[str]) -> Judged:
         else:
             reason = outcome.reason or "unknown"
             skipped_by[reason] = skipped_by.get(reason, 0) + 1
-        for reason, count in outcome.refused.items():
-            refused[reason] = refused.get(reason, 0) + count
-    added = Counts(processed=processed, skipped=sum(skipped_by.values()), skipped_by=skipped_by, refused=refused)
+        for total, some in ((refused, outcome.refused), (found, outcome.found)):
+            for name, count in some.items():
+                total[name] = total.get(name, 0) + count
+    added = Counts(
+        processed=processed, skipped=sum(skipped_by.values()), skipped_by=skipped_by, refused=refused, found=found
+    )
     return Judged(added=added, failed=tuple(failed.values()), resolved=tuple(resolved), answered=answered)

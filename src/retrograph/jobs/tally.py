@@ -94,6 +94,7 @@ class Tally:
         """The counts as the store has them, where this run itself counts nothing."""
         self._processed, self._failed, self._skipped = counts.processed, counts.failed, counts.skipped
         self._skipped_by, self._refused = dict(counts.skipped_by), dict(counts.refused)
+        self._found = dict(counts.found)
 
     def take(self) -> Happened:
         """What is new since the last time."""

@@ -5,7 +5,7 @@ that, the message is seen again, and doing it again changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
@@ -15,7 +15,7 @@ import structlog
 from retrograph.clock import Clock
 from retrograph.errors import ConfigurationError, DependencyDown, IncompatibleGraph, ItemError, MissingExtra
 from retrograph.jobs.job import Job
-from retrograph.jobs.outcomes import ItemOutcome, Status
+from retrograph.jobs.outcomes import ItemOutcome
 from retrograph.jobs.text import described
 from retrograph.jobs.work import Outcome
 from retrograph.queue.batches import Batches
@@ -213,7 +213,7 @@ class Worker:
         if await self._while_up("store", lambda: station.books.answered(job, request)):
             return False
         if is_cancelled(job):
-            await station.books.record(job, _outcome(request, "skipped", reason="canceled"))
+            await station.books.record(job, _outcome(request, Outcome(status="skipped", reason="canceled")))
             return False
         return True
 
@@ -237,7 +237,7 @@ class Worker:
         while True:
             try:
                 loaded = await station.loader.load(request)
-                return _outcome(request, loaded.status, reason=loaded.reason, refused=loaded.refused)
+                return _outcome(request, loaded)
             except DependencyDown as error:
                 station.outages.begin(error.dependency, str(error))
             except _REFUSALS:
@@ -304,11 +304,14 @@ class Worker:
             await asyncio.gather(doing, stopping, return_exceptions=True)
 
 
-def _outcome(
-    request: LoadRequest, status: Status, *, reason: str | None = None, refused: Mapping[str, int] | None = None
-) -> ItemOutcome:
+def _outcome(request: LoadRequest, outcome: Outcome) -> ItemOutcome:
     return ItemOutcome(
-        item=request.user_id, attempt=request.attempt, status=status, reason=reason, refused=dict(refused or {})
+        item=request.user_id,
+        attempt=request.attempt,
+        status=outcome.status,
+        reason=outcome.reason,
+        refused=outcome.refused,
+        found=outcome.found,
     )
 
 

@@ -191,6 +191,7 @@ outcomes = Table(
     Column("error_class", Text),
     Column("message", Text),
     Column("refused", Text),
+    Column("found", Text),
     Column("done_at", BigInteger),
     Column("counted", Text),
 )

@@ -41,7 +41,7 @@ def record(database: Database, connection: Connection, job_id: str, ended: Seque
     for some in portions([latest[attempt] for attempt in sorted(latest)]):
         adding = database.insert(outcomes).values([_row(job_id, one, now) for one in some])
         new = adding.excluded
-        names = ("status", "reason", "error_class", "message", "refused", "done_at")
+        names = ("status", "reason", "error_class", "message", "refused", "found", "done_at")
         better = (outcomes.c.status == "failed") & (new.status != "failed")
         connection.execute(
             adding.on_conflict_do_update(
@@ -82,5 +82,6 @@ def _row(job_id: str, one: ItemOutcome, now: int) -> dict[str, object]:
         "error_class": None if one.error_class is None else stored(one.error_class, WORD_LENGTH),
         "message": None if one.message is None else stored(one.message, MESSAGE_LENGTH),
         "refused": to_json(dict(one.refused)) if one.refused else None,
+        "found": to_json(dict(one.found)) if one.found else None,
         "done_at": now,
     }

@@ -44,6 +44,7 @@ def settle(database: Database, connection: Connection, job_id: str) -> Settled:
     values |= {
         "skipped_by": summed(row["skipped_by"], added.skipped_by),
         "refused": summed(row["refused"], added.refused),
+        "found": summed(row["found"], added.found),
         "failures_numbered": numbered,
         "answered": row["answered"] + judged.answered,
         "idle_tries": 0 if added.processed or added.skipped else row["idle_tries"],
@@ -84,6 +85,7 @@ def _uncounted_of(row: RowMapping) -> Uncounted:
         error_class=row["error_class"],
         message=row["message"],
         refused=json.loads(row["refused"]) if row["refused"] else {},
+        found=json.loads(row["found"]) if row["found"] else {},
     )
     return Uncounted(outcome=outcome, at=row["done_at"], counted=row["counted"])
 
@@ -127,4 +129,5 @@ def _counts(row: Any) -> Counts:
         skipped=row["skipped"],
         skipped_by=json.loads(row["skipped_by"]),
         refused=json.loads(row["refused"]),
+        found=json.loads(row["found"]),
     )
