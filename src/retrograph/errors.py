@@ -16,6 +16,7 @@ RetrographError                 a sentence for a person: what, which item, what 
     ├── ServiceFailed           a service went on failing after every try
     ├── MalformedAnswer         a service answered with a document of the wrong shape
     ├── UndecodableEvent        an event is not what its contract says
+    ├── ObjectFailed            an object of event files cannot be read, or is not what it says
     └── WriteFailed             the graph refused this item's data
 """
 
@@ -102,6 +103,10 @@ class MalformedAnswer(ItemError):
 
 class UndecodableEvent(ItemError):
     """An event is no document of the shape that its contract says, or of a newer version."""
+
+
+class ObjectFailed(ItemError):
+    """An object of event files cannot be read to its end, or is not what it says."""
 
 
 class WriteFailed(ItemError):

@@ -20,6 +20,7 @@ from retrograph.jobs.keys import is_key
 from retrograph.jobs.kind import Kind
 from retrograph.jobs.live import Live
 from retrograph.jobs.meter import Meter, MeteredLoad
+from retrograph.jobs.objects import Entry, ObjectLedger, ObjectQuery, Totals
 from retrograph.jobs.outlook import Outlook, outlook
 from retrograph.jobs.progress import Progress, Silent, Watch
 from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, JobTally, Selection
@@ -61,10 +62,12 @@ class Service:
         engine: Engine | None = None,
         meter: Meter | None = None,
         couriers: Couriers | None = None,
+        ledger: ObjectLedger | None = None,
     ) -> None:
         self._store = store
         self._couriers = couriers
         self._meter = meter
+        self._ledger = ledger
         self._clock = clock
         self._engine = engine or Engine()
         self.live = Live()
@@ -213,6 +216,20 @@ class Service:
         found = await self._store.log((await self.show(key)).job_id, after, limit + 1)
         shown = found[:limit]
         return shown, shown[-1].number if len(found) > limit else None
+
+    async def objects_page(self, key: str, query: ObjectQuery) -> tuple[Sequence[Entry], int | None]:
+        """One page of the objects that a job has found, and the `after` of the next one. Raises NotFound."""
+        job = await self.show(key)
+        if self._ledger is None:
+            return (), None
+        found = await self._ledger.page(job.job_id, replace(query, limit=query.limit + 1))
+        shown = found[: query.limit]
+        return shown, shown[-1].number if len(found) > query.limit else None
+
+    async def object_totals(self, key: str) -> Totals | None:
+        """The objects of a job together; `None` where it walks none. Raises NotFound."""
+        job = await self.show(key)
+        return None if self._ledger is None else await self._ledger.totals(job.job_id)
 
     async def failure_summary(self, key: str) -> FailureSummary:
         """Unresolved failures of a job by class. Raises NotFound."""

@@ -15,7 +15,7 @@ class LocalFiles:
 
     async def read(self, location: str) -> AsyncIterator[bytes]:
         """The file in blocks, read off the event loop."""
-        path = _path_of(location)
+        path = path_of(location)
         file = await asyncio.to_thread(_opened, path)
         try:
             while block := await asyncio.to_thread(_block, file, path):
@@ -25,11 +25,12 @@ class LocalFiles:
 
     async def version(self, location: str) -> str:
         """Its last change and its size; its inode too, because a file that replaces another may be just as old."""
-        path = _path_of(location)
+        path = path_of(location)
         return await asyncio.to_thread(_version, path)
 
 
-def _path_of(location: str) -> Path:
+def path_of(location: str) -> Path:
+    """The path that a location names. Raises ConfigurationError where it lies on another machine."""
     if not location.startswith("file://"):
         return Path(location).expanduser()
     parts = urlsplit(location)

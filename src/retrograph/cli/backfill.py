@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from retrograph.cli import backfill_identity
+from retrograph.cli import backfill_events, backfill_identity
 from retrograph.cli import run_options as options
 from retrograph.cli.session import configured, run
 from retrograph.cli.users import Chosen, read_users, resumed
@@ -45,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command("events")(backfill_events.events)
 app.command("identity")(backfill_identity.identity)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from retrograph.config.entry import Admins, OidcSettings, ProxySettings, PublicUrl, SessionSettings
+from retrograph.config.files import CredentialProfile, FilesSettings
 from retrograph.config.flags import FlagsSettings
 from retrograph.config.identity import IdentifierSettings, UsersSettings
 from retrograph.config.live import (
@@ -254,6 +255,14 @@ class Settings(BaseSettings):
     identity_events: IdentityEventsSettings = IdentityEventsSettings()
     queue: QueueSettings = QueueSettings()
     worker: WorkerSettings = WorkerSettings()
+    files: FilesSettings = FilesSettings()
+    credentials: dict[str, CredentialProfile] = Field(
+        default_factory=dict,
+        description="Named ways into buckets of event files: tables `[credentials.NAME]` of the TOML file (or one JSON "
+        "object in the variable), each with `role_arn` and `external_id`, or `access_key_id` and one of "
+        "`secret_access_key`, `secret_access_key_file`, `secret_access_key_variable`; and `region`, `endpoint`. "
+        "None: the usual `AWS_…` variables, or the machine's own role.",
+    )
     http: HttpSettings = HttpSettings()
     neo4j: Neo4jSettings = Neo4jSettings()
     oidc: OidcSettings = OidcSettings()

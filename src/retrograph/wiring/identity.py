@@ -22,6 +22,7 @@ from retrograph.sources.users_walk import UsersWalk, present_bound
 if TYPE_CHECKING:
     from retrograph.loading.identifiers import HashKey, Identifiers
     from retrograph.loading.identity import Desk
+    from retrograph.loading.identity_events import JudgedEvents
 
 
 _NORMALISED_BY: Final = 1
@@ -118,6 +119,15 @@ class Identity:
         if self._opened is None:
             self._opened = users_table(self._settings)
         return self._opened
+
+    def judged_events(self) -> "tuple[JudgedEvents, IdentityWriter]":
+        """How events about identities are judged and written. Raises UsageError without the libraries."""
+        from retrograph.loading.identity_events import JudgedEvents
+
+        check_extra()
+        if self._writer is None:
+            raise RuntimeError("this needs a graph, and none was opened")
+        return JudgedEvents(identifiers_of(self._settings)), self._writer
 
     async def ping_table(self) -> None:
         """Raises DependencyDown unless the users table's database answers."""

@@ -11,10 +11,12 @@ from retrograph.errors import NotFound
 from retrograph.graph.store import GraphStore
 from retrograph.jobs.kind import Kind
 from retrograph.jobs.meter import Meter
+from retrograph.jobs.objects import ObjectLedger
+from retrograph.jobs.sql.objects import SqlObjectLedger
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.store import JobStore
 from retrograph.service import Engine, Service
-from retrograph.store.engine import BUSY_SECONDS
+from retrograph.store.engine import BUSY_SECONDS, Database
 from retrograph.store.schema import open_database
 from retrograph.wiring.graphs import build_graph, same_file
 from retrograph.wiring.opening import Opening
@@ -65,13 +67,14 @@ async def open_parts(
     async with AsyncExitStack() as stack:
         remote_graph = graph and settings.graph.scheme != "sqlite"
         opening = await _opened_graph(stack, settings, clock, migrate, patient) if remote_graph else None
-        store = await _opened_store(stack, settings, create=starts)
+        database = await _opened_database(stack, settings, create=starts)
+        store, ledger = SqlJobStore(database), SqlObjectLedger(database)
         if graph and opening is None:
             opening = await _opened_graph(stack, settings, clock, migrate, patient)
         found = opening.graph if opening else None
         identity = _identity(stack, settings, found, clock) if starts else None
         target = await _target(stack, settings, found, clock) if found and starts else None
-        kinds = _kinds(settings, target, clock, identity) if identity else {}
+        kinds = _kinds(settings, target, clock, identity, store, ledger) if identity else {}
 
         async def graph_id() -> str:
             if opening is None:
@@ -79,7 +82,7 @@ async def open_parts(
             return await opening.graph_id()
 
         engine = Engine(lease_seconds=settings.jobs.lease_seconds, exclusive=settings.jobs.exclusive)
-        service = Service(store, kinds, graph_id, clock, engine, meter, QueueCouriers(settings, clock))
+        service = Service(store, kinds, graph_id, clock, engine, meter, QueueCouriers(settings, clock), ledger)
         yield Parts(
             service=service,
             store=store,
@@ -100,7 +103,7 @@ async def _opened_graph(
     return opening
 
 
-async def _opened_store(stack: AsyncExitStack, settings: Settings, *, create: bool) -> JobStore:
+async def _opened_database(stack: AsyncExitStack, settings: Settings, *, create: bool) -> Database:
     if not create and settings.store.scheme == "sqlite" and not settings.store.path.exists():
         raise NotFound(f"there are no jobs yet: {settings.store.path} does not exist")
     durable = not same_file(settings.graph, settings.store)
@@ -110,9 +113,8 @@ async def _opened_store(stack: AsyncExitStack, settings: Settings, *, create: bo
         # Nobody may wait for a lock, or hold one idly, for as long as a lease lasts.
         busy_seconds=min(BUSY_SECONDS, settings.jobs.lease_seconds / 3),
     )
-    store = SqlJobStore(database)
-    stack.push_async_callback(store.close)
-    return store
+    stack.push_async_callback(database.close)
+    return database
 
 
 def _identity(stack: AsyncExitStack, settings: Settings, graph: GraphStore | None, clock: Clock) -> "Identity":
@@ -123,12 +125,22 @@ def _identity(stack: AsyncExitStack, settings: Settings, graph: GraphStore | Non
     return identity
 
 
-def _kinds(settings: Settings, target: "Target | None", clock: Clock, identity: "Identity") -> dict[str, Kind]:
+def _kinds(
+    settings: Settings,
+    target: "Target | None",
+    clock: Clock,
+    identity: "Identity",
+    store: JobStore,
+    ledger: ObjectLedger,
+) -> dict[str, Kind]:
     """What can be started. Imported here, because the verbs that only look need none of it."""
+    from retrograph.wiring.event_files import Doors, EventFilesKind
     from retrograph.wiring.purchases import Purchases
 
     purchases = Purchases(settings, target, clock)
-    return {purchases.name: purchases, identity.name: identity}
+    doors = Doors(settings=settings, target=target, identity=identity, ledger=ledger, note=store.note, clock=clock)
+    files = EventFilesKind(doors)
+    return {purchases.name: purchases, identity.name: identity, files.name: files}
 
 
 async def _target(stack: AsyncExitStack, settings: Settings, graph: GraphStore, clock: Clock) -> "Target":
