@@ -63,8 +63,6 @@ class Backfills:
             answer = await self._fleet.start(request)
         if answer.started:
             return answer
-        if answer.reason == "other-job-running" and wish.job_key is None:
-            await self._withdraw(answer.job)
         raise JobRefused(answer.reason or "running", answer.message or f"job {answer.job.key} was not started")
 
     async def current(self) -> Job:
@@ -102,11 +100,6 @@ class Backfills:
     async def _latest(self, states: frozenset[JobState] = frozenset()) -> Job | None:
         page = await self._service.list(JobQuery(kind=KIND, states=states, limit=1))
         return page.jobs[0] if page.jobs else None
-
-    async def _withdraw(self, job: Job) -> None:
-        """Another server was quicker: what nobody has been told of shall not wait for its turn."""
-        await self._service.cancel(job.job_id, "retrograph", "another backfill was started at the same moment")
-        await self._service.archive(job.job_id, "retrograph")
 
 
 def _checked(key: str) -> str:
