@@ -80,6 +80,7 @@ _TITLES = {
     "receipt_events": "The topic of receipts",
     "factoids": "The topic of shop orders",
     "identity_events": "The topic of sign-ups and logins",
+    "files": "Event files",
     "queue": "Queues",
     "worker": "Workers",
     "http": "Patience with the services",

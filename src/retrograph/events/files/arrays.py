@@ -12,7 +12,7 @@ _DECODER: Final = json.JSONDecoder()
 
 
 class Array:
-    """Takes the elements of the outermost array apart. `skip` elements have been dealt with before."""
+    """Takes the elements of the outermost array apart."""
 
     def __init__(self, *, longest: int = LONGEST_BYTES) -> None:
         self._longest = longest
@@ -44,30 +44,33 @@ class Array:
 
     def _taken(self, *, final: bool) -> list[Payload]:
         found: list[Payload] = []
-        at = 0
-        text = self._text
+        text, at = self._text, 0
         while True:
-            start = self._past_separators(text, at)
-            if start is None:
+            at = self._moved(text, at, self._past_separators(text, at))
+            if at == len(text) or self._state not in ("first", "next"):
                 break
-            end = self._element(text, start, final=final)
+            end = self._element(text, at, final=final)
             if end is None:
                 break
+            content = text[at:end].encode()
+            at = self._moved(text, at, end)
             self._number += 1
-            content = text[start:end].encode()
-            self._consumed += len(text[at:start].encode()) + len(content)
             found.append(Payload(self._number, self._consumed, content))
-            self._state, at = "between", end
+            self._state = "between"
         self._text = text[at:]
         return found
 
-    def _past_separators(self, text: str, at: int) -> int | None:
-        """Where the next element begins; `None` where that cannot be told yet, or there is none."""
+    def _moved(self, text: str, start: int, end: int) -> int:
+        """Everything before that place has been dealt with."""
+        self._consumed += end - start if text.isascii() else len(text[start:end].encode())
+        return end
+
+    def _past_separators(self, text: str, at: int) -> int:
+        """Where the next element begins, or what may become one."""
         while True:
             at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
-            if at == len(text) or self._state == "after":
-                self._no_more(text, at)
-                return None
+            if at == len(text):
+                return at
             sign = text[at]
             if self._state == "before" and sign == "[":
                 self._state = "first"
@@ -77,13 +80,11 @@ class Array:
                 self._state = "next"
             elif self._state in ("first", "next"):
                 return at
+            elif self._state == "after":
+                raise self._broken("something follows the array")
             else:
                 raise self._broken(f"{sign!r} stands where a comma or the end should")
             at += 1
-
-    def _no_more(self, text: str, at: int) -> None:
-        if self._state == "after" and at < len(text):
-            raise self._broken("something follows the array")
 
     def _element(self, text: str, start: int, *, final: bool) -> int | None:
         """Where the element ends; `None` where it is not complete. What is looked at in vain is looked at again only
