@@ -37,7 +37,7 @@ def backfill(cli: CommandLine, *arguments: str) -> Ended:
 
 def test_an_unknown_kind(cli: CommandLine) -> None:
     assert said(cli.run("backfill", "nonsense"), 2) == (
-        "there is no kind of backfill called 'nonsense': choose one of identity, purchases"
+        "there is no kind of backfill called 'nonsense': choose one of events, identity, purchases"
     )
 
 

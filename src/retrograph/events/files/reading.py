@@ -53,10 +53,10 @@ class Reading:
     line: int = 0
     offset: int = 0
     mapping: Mapping[str, str] = field(default_factory=dict)
-    _unpacker: Unpacker | None = None
-    _splitter: Splitter | None = None
-    packing: Packing | None = None
-    form: Form | None = None
+    packing: Packing | None = field(init=False, default=None)
+    form: Form | None = field(init=False, default=None)
+    _unpacker: Unpacker | None = field(init=False, default=None)
+    _splitter: Splitter | None = field(init=False, default=None)
 
     @property
     def resumes_at_byte(self) -> bool:

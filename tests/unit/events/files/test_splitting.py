@@ -27,8 +27,8 @@ def blocks(content: bytes, size: int) -> Iterator[bytes]:
     return (content[at : at + size] for at in range(0, len(content), size))
 
 
-def read(name: str, content: bytes, size: int = 7, **state: int) -> list[tuple[int, bytes]]:
-    reading = Reading(name=name, **state)
+def read(name: str, content: bytes, size: int = 7, line: int = 0, offset: int = 0) -> list[tuple[int, bytes]]:
+    reading = Reading(name=name, line=line, offset=offset)
     found = [event for block in blocks(content, size) for events in reading.feed(block) for event in events]
     return [(event.line, event.content) for event in (*found, *reading.finish())]
 
