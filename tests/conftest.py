@@ -19,6 +19,7 @@ from tests.servers.kafka import KafkaServer
 from tests.servers.keycloak import KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
 from tests.servers.server import Server
 from tests.servers.toxiproxy import ToxiproxyServer
 from tests.servers.versitygw import VersitygwServer
@@ -38,6 +39,7 @@ NEEDED_BY = {
     "neo4j_present": ("neo4j_present",),
     "postgres": ("postgres",),
     "postgres_url": ("postgres",),
+    "redis": ("redis",),
     "toxiproxy": ("toxiproxy",),
     "versitygw": ("versitygw",),
 }
@@ -104,6 +106,19 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
 def versitygw() -> Iterator[VersitygwServer]:
     """S3 with real signatures: `new_bucket()`, `credentials()` for the environment, `add_user()` who may do nothing."""
     yield from _serve("versitygw", VersitygwServer())
+
+
+@pytest.fixture(scope="session")
+def _redis() -> Iterator[RedisServer]:
+    yield from _serve("redis", RedisServer())
+
+
+@pytest.fixture
+def redis(_redis: RedisServer) -> RedisServer:
+    """An empty Redis server: `url`, `flush()`."""
+    _redis.start()
+    _redis.flush()
+    return _redis
 
 
 @pytest.fixture(scope="session")

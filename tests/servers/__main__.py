@@ -15,6 +15,7 @@ from tests.servers.kafka import KafkaServer
 from tests.servers.keycloak import CLIENT, KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
 from tests.servers.server import HOST, Server
 from tests.servers.toxiproxy import ToxiproxyServer
 from tests.servers.versitygw import VersitygwServer
@@ -26,6 +27,7 @@ SERVERS: dict[str, Callable[[], Server]] = {
     "neo4j-lts": lambda: Neo4jServer(LTS),
     "neo4j": lambda: Neo4jServer(PRESENT),
     "postgres": PostgresServer,
+    "redis": RedisServer,
     "toxiproxy": ToxiproxyServer,
     "versitygw": VersitygwServer,
 }
@@ -88,6 +90,8 @@ def _how_to_reach(server: Server) -> list[str]:
             access = [f"url       {server.create_database()}"]
         case VersitygwServer():
             access = [f"{name}={value}" for name, value in server.credentials().items()]
+        case RedisServer():
+            access = [f"url       {server.url}"]
         case _:
             access = [f"port      {HOST}:{server.port}"]
     return [f"{server.title} is running; Ctrl-C ends it and removes its data.", *access]

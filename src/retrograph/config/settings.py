@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from retrograph.config.enrolment import DetectorSettings, EnrolmentSettings
 from retrograph.config.entry import Admins, OidcSettings, ProxySettings, PublicUrl, SessionSettings
 from retrograph.config.files import CredentialProfile, FilesSettings
 from retrograph.config.flags import FlagsSettings
@@ -207,9 +208,11 @@ class Settings(BaseSettings):
     )
     cache: CacheUrl = Field(
         default_factory=_cache_beside_store,
-        description="Where processes share what they could do without: `sqlite:///FILE`. Default: the store's file "
-        "if it is one, else `sqlite:///retrograph.db`. It is checked, and this version keeps nothing there yet: "
-        "answers of the product and category services are remembered in memory, for a day.",
+        description="Where processes share what they could do without: `sqlite:///FILE`, or a Valkey or Redis server "
+        "as `valkey://HOST:6379/0` (`valkeys://` with TLS). Default: the store's file if it is one, else "
+        "`sqlite:///retrograph.db`. It holds fast copies (who is enrolled) and spares work (who was loaded within a "
+        "week); it may be flushed at any time. Answers of the product and category services are remembered in "
+        "memory, for a day.",
     )
     environment: str = Field(
         default="local",
@@ -263,6 +266,8 @@ class Settings(BaseSettings):
         "`secret_access_key`, `secret_access_key_file`, `secret_access_key_variable`; and `region`, `endpoint`. "
         "None: the usual `AWS_…` variables, or the machine's own role.",
     )
+    enrolment: EnrolmentSettings = EnrolmentSettings()
+    detector: DetectorSettings = DetectorSettings()
     http: HttpSettings = HttpSettings()
     neo4j: Neo4jSettings = Neo4jSettings()
     oidc: OidcSettings = OidcSettings()

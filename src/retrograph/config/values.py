@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Secret, SecretStr
 
 GRAPH_SCHEMES = ("sqlite", "bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 STORE_SCHEMES = ("sqlite", "postgresql")
-CACHE_SCHEMES = ("sqlite",)
+CACHE_SCHEMES = ("sqlite", "valkey", "valkeys", "redis", "rediss")
 SERVICE_SCHEMES = ("http", "https")
 
 _SECRET_PARAMETER = re.compile(r"(?i)((?:password|token|secret|key)[^=&]*)=[^&]*")

@@ -23,6 +23,8 @@ class WatchedFlags:
         self._unread = ""
         self.looked_at: int | None = None
         """When everything was last found as it should be: milliseconds."""
+        self.unchanged_since: int | None = None
+        """Since when at least the flags are as they are now: milliseconds."""
 
     @property
     def coverage(self) -> Coverage:
@@ -41,22 +43,23 @@ class WatchedFlags:
 
     async def look(self) -> None:
         """Reads what has changed; what cannot be read is in `problems`."""
-        if self.file.opened:
-            await self.file.refresh()
-        else:
-            await self._open()
+        began = to_millis(self._clock.now())
+        changed = await self.file.refresh() if self.file.opened else await self._open()
+        if changed:
+            self.unchanged_since = began
         if not self.problems:
             self.looked_at = to_millis(self._clock.now())
 
-    async def _open(self) -> None:
+    async def _open(self) -> bool:
         try:
             await self.file.open()
         except RetrographError as error:
             if str(error) != self._unread:
                 _log.warning("flags-not-read", location=self.file.location, reason=str(error))
             self._unread = str(error)
-        else:
-            _log.info("flags-read", location=self.file.location, flags=len(self.file.coverage.flags.flags))
+            return False
+        _log.info("flags-read", location=self.file.location, flags=len(self.file.coverage.flags.flags))
+        return True
 
     async def watch(self) -> None:
         """Looks on the interval, until cancelled."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from retrograph import __version__
 from retrograph.errors import RetrographError
-from retrograph.web import admin, health, metrics
+from retrograph.web import admin, consumer_graph_worker, health, metrics
 from retrograph.web.api import problems
 from retrograph.web.api.openapi import describe
 from retrograph.web.api.routes import router as api
@@ -40,6 +40,7 @@ def create_app(context: WebContext) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(api, prefix=API)
     app.include_router(admin.router)
+    app.include_router(consumer_graph_worker.router)
     app.include_router(auth.router)
     app.include_router(console)
     app.mount(assets.ROOT, assets.Assets(), name="static")

@@ -7,6 +7,8 @@ from fastapi import Depends, Request
 
 from retrograph.clock import Clock
 from retrograph.config import Settings
+from retrograph.enrolment.detector import Detector
+from retrograph.enrolment.enrol import Enrolments
 from retrograph.graph.reading import GraphReader
 from retrograph.jobs.fleet import Fleet
 from retrograph.jobs.news import News
@@ -14,6 +16,7 @@ from retrograph.service import Service
 from retrograph.telemetry.metrics import Metrics
 from retrograph.web.auth.entry import Entry
 from retrograph.wiring.backfills import Backfills
+from retrograph.wiring.flags import OpenedGate
 from retrograph.wiring.pings import Pings
 from retrograph.wiring.served import Served
 
@@ -35,6 +38,9 @@ class WebContext:
     metrics: Metrics
     entry: Entry
     """Who may enter, and by which ways."""
+    enrolments: Enrolments
+    gate: OpenedGate
+    detector: Detector | None
     window_ends: str | None = None
     """The end of the window that start forms propose: that of the sample, where this process serves it."""
 
@@ -53,6 +59,9 @@ def context_of(served: Served, entry: Entry, *, window_ends: str | None = None) 
         metrics=served.metrics,
         entry=entry,
         window_ends=window_ends,
+        enrolments=served.enrolments,
+        gate=served.gate,
+        detector=served.detector,
     )
 
 

@@ -12,7 +12,7 @@ from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.errors import ConfigurationError, MissingExtra
 from retrograph.flags.flag_file import FlagFile
-from retrograph.flags.gate import Enrolled, FlagGate, Gate, OpenGate
+from retrograph.flags.gate import Enrolled, FlagGate, Flags, Gate, OpenGate
 from retrograph.flags.listing import covered_users
 from retrograph.flags.locations import Locations
 from retrograph.flags.watched import WatchedFlags
@@ -56,6 +56,8 @@ class OpenedGate:
 
     gate: Gate
     flags: WatchedFlags | None = None
+    asked: Flags | None = None
+    """Whoever answers for flags, without the enrolments."""
 
 
 @asynccontextmanager
@@ -63,23 +65,33 @@ async def open_gate(settings: Settings, clock: Clock, enrolled: Enrolled | None 
     """The gate as it is configured, looked at anew in the background as long as the block lasts.
 
     Flags that cannot be read now are read later; until then the gate raises DependencyDown. Without flags everybody
-    passes. Raises ConfigurationError, MissingExtra.
+    passes. Who is `enrolled` is read from the store and the cache unless somebody is given who knows. Raises
+    ConfigurationError, MissingExtra, DependencyDown where the store is down.
     """
     async with AsyncExitStack() as stack:
         flags = await stack.enter_async_context(watched_flags(settings, clock)) if settings.flags.file else None
-        yield OpenedGate(gate=_gate(settings, flags, enrolled), flags=flags)
+        asked = asked_flags(settings, flags)
+        if asked is None:
+            yield OpenedGate(gate=OpenGate())
+            return
+        if enrolled is None:
+            from retrograph.wiring.enrolments import open_enrolled
+
+            enrolled = await stack.enter_async_context(open_enrolled(settings, clock))
+        yield OpenedGate(gate=FlagGate(asked, enrolled), flags=flags, asked=asked)
 
 
-def _gate(settings: Settings, flags: WatchedFlags | None, enrolled: Enrolled | None) -> Gate:
+def asked_flags(settings: Settings, flags: WatchedFlags | None) -> Flags | None:
+    """Whoever answers for the gate; `None` where there are no flags. Raises ConfigurationError, MissingExtra."""
     if flags is None and settings.flags.provider is None:
-        return OpenGate()
+        return None
     _require_extra()
     from retrograph.flags.provider import FileProvider, OpenFeatureFlags, named_provider
 
     if settings.flags.provider is not None:
-        return FlagGate(OpenFeatureFlags(named_provider(settings.flags.provider)), enrolled)
+        return OpenFeatureFlags(named_provider(settings.flags.provider))
     assert flags is not None
-    return FlagGate(OpenFeatureFlags(FileProvider(lambda: flags.coverage)), enrolled)
+    return OpenFeatureFlags(FileProvider(lambda: flags.coverage))
 
 
 @asynccontextmanager

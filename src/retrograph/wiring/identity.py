@@ -1,6 +1,7 @@
 """The kind `identity`: every user of a users table, joined into the identity graph."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ import msgspec
 from retrograph.clock import Clock, SystemClock
 from retrograph.config import Settings
 from retrograph.errors import ConfigurationError, UsageError
+from retrograph.facts import InvalidId, clean_id
 from retrograph.graph.identity_writer import BATCH_USERS, IdentityWriter
 from retrograph.graph.store import GraphStore
 from retrograph.jobs.job import Job, Json
@@ -184,3 +186,18 @@ def users_table(settings: Settings) -> UsersTable:
         places=read_places({**given, "payment": users.payment}),
     )
     return UsersTable(users.url.get_secret_value(), mapping, by_time=users.walk_by == "created_at")
+
+
+async def user_ids_of_table(settings: Settings) -> AsyncIterator[str]:
+    """Every user of the configured table whose id keeps the rule for ids. Raises ConfigurationError, DependencyDown."""
+    table = users_table(settings)
+    try:
+        walk = UsersWalk(table, await table.shape(), await present_bound(table))
+        async for page in walk.pages(None):
+            for row in page:
+                try:
+                    yield clean_id(row.key)
+                except InvalidId:
+                    continue
+    finally:
+        await table.close()

@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from retrograph.blobs.local import LocalFiles
 from retrograph.blobs.s3 import S3Objects
@@ -26,6 +27,9 @@ from retrograph.upstream.http import Http
 from retrograph.upstream.pressures import Pressures
 from retrograph.wiring.upstream import history_services
 
+SIDE_LANES: Final = ("enrolment", "newly-enabled")
+"""Kinds that load purchases beside the one bulk load that may run at a time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedUsers:
@@ -46,7 +50,7 @@ class FrozenUsers:
 
     digest: str
     source: dict[str, Json]
-    ids: AsyncIterator[str] | None = None
+    ids: AsyncIterable[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +123,13 @@ class SentAway:
 class Purchases:
     """See `jobs.kind.Kind`. `target` is `None` where no graph is needed: for verbs that load nothing, and dry runs."""
 
-    name = "purchases"
     calls_services = True
     fixed_key = None
     grows = False
 
-    def __init__(self, settings: Settings, target: Target | None, clock: Clock) -> None:
+    def __init__(self, settings: Settings, target: Target | None, clock: Clock, name: str = "purchases") -> None:
+        """The same work has other names where it has a lane of its own: see `SIDE_LANES`."""
+        self.name = name
         self._settings = settings
         self._target = target
         self._clock = clock

@@ -10,6 +10,9 @@ import structlog
 
 from retrograph.clock import Clock
 from retrograph.config import Settings
+from retrograph.enrolment.detector import Detector
+from retrograph.enrolment.enrol import Enrolments
+from retrograph.enrolment.requests import LoadRequests
 from retrograph.errors import ConfigurationError, RetrographError
 from retrograph.graph.reading import GraphReader
 from retrograph.graph.recount import run_pass
@@ -21,8 +24,11 @@ from retrograph.jobs.view import cards_as_json
 from retrograph.jobs.watchdog import Watchdog
 from retrograph.service import Service
 from retrograph.telemetry.metrics import Metrics
+from retrograph.wiring.enrolments import FLAG, Kept, build_detector, build_enrolments, open_enrolled, open_kept
+from retrograph.wiring.flags import OpenedGate, open_gate
 from retrograph.wiring.opening import Opening
 from retrograph.wiring.pings import Check, Pings, answering
+from retrograph.wiring.requests import JobRequests
 from retrograph.wiring.service import Parts, open_parts
 from retrograph.wiring.upstream import clients_of, probing
 
@@ -46,6 +52,10 @@ class Served:
     opening: Opening
     pings: Pings
     metrics: Metrics
+    enrolments: Enrolments
+    gate: OpenedGate
+    detector: Detector | None
+    """`None` where there are no flags, or none whose users it could walk."""
 
     async def look_after(self) -> None:
         """Resumes what is due, tells what is new, opens the graph when it is there, recounts; until cancelled."""
@@ -54,10 +64,17 @@ class Served:
             group.create_task(self._kept("news", self.news.watch))
             group.create_task(self._kept("graph", self._graph))
             group.create_task(self._kept("sweep", self._swept))
+            group.create_task(self._kept("enrolments", self.enrolments.watch))
+            if self.detector is not None:
+                group.create_task(self._kept("detector", self._detected))
 
     async def _graph(self) -> None:
         await self.opening.keep_trying(self.clock)
         await recounted(self.opening.graph, self.clock)
+
+    async def _detected(self) -> None:
+        assert self.detector is not None
+        await self.detector.watch(self.clock, self.settings.detector.every_seconds)
 
     async def _swept(self) -> None:
         while True:
@@ -99,6 +116,10 @@ async def open_served(settings: Settings, *, migrate: bool = False) -> AsyncIter
         )
         assert parts.opening is not None
         fleet = await stack.enter_async_context(Fleet(parts.service, parts.clock))
+        kept = await stack.enter_async_context(open_kept(settings, parts.clock))
+        enrolled = await stack.enter_async_context(open_enrolled(settings, parts.clock, kept))
+        gate = await stack.enter_async_context(open_gate(settings, parts.clock, enrolled))
+        requests = JobRequests(fleet.start)
 
         async def cards() -> dict[str, Json]:
             return cards_as_json(await parts.service.tally(), here=len(fleet.running))
@@ -112,9 +133,25 @@ async def open_served(settings: Settings, *, migrate: bool = False) -> AsyncIter
             news=News(parts.store, parts.service.live, cards, parts.clock),
             graph=GraphReader(parts.opening.graph, settings.identifiers.limits),
             opening=parts.opening,
-            pings=Pings(await _checks(stack, settings, parts, parts.opening), parts.clock),
+            pings=Pings(await _checks(stack, settings, parts, parts.opening) | _flag_checks(kept, gate), parts.clock),
             metrics=metrics,
+            enrolments=build_enrolments(kept, requests, parts.clock),
+            gate=gate,
+            detector=_detector(settings, kept, requests, gate, parts),
         )
+
+
+def _flag_checks(kept: Kept, gate: OpenedGate) -> dict[str, Check]:
+    checks = {"cache": Check(ping=answering(kept.cache.ping))}
+    return checks if gate.flags is None else checks | {"flags": Check(ping=gate.flags.ping)}
+
+
+def _detector(
+    settings: Settings, kept: Kept, requests: LoadRequests, gate: OpenedGate, parts: Parts
+) -> Detector | None:
+    if gate.asked is None or (gate.flags is None and settings.detector.candidates == FLAG):
+        return None
+    return build_detector(settings, kept, requests, gate.asked, gate.flags, parts.graph_id)
 
 
 async def _checks(stack: AsyncExitStack, settings: Settings, parts: Parts, opening: Opening) -> dict[str, Check]:

@@ -135,12 +135,12 @@ def _kinds(
 ) -> dict[str, Kind]:
     """What can be started. Imported here, because the verbs that only look need none of it."""
     from retrograph.wiring.event_files import Doors, EventFilesKind
-    from retrograph.wiring.purchases import Purchases
+    from retrograph.wiring.purchases import SIDE_LANES, Purchases
 
-    purchases = Purchases(settings, target, clock)
+    kinds: dict[str, Kind] = {name: Purchases(settings, target, clock, name) for name in ("purchases", *SIDE_LANES)}
     doors = Doors(settings=settings, target=target, identity=identity, ledger=ledger, note=store.note, clock=clock)
     files = EventFilesKind(doors)
-    return {purchases.name: purchases, identity.name: identity, files.name: files}
+    return kinds | {identity.name: identity, files.name: files}
 
 
 async def _target(stack: AsyncExitStack, settings: Settings, graph: GraphStore, clock: Clock) -> "Target":

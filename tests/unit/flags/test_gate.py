@@ -33,7 +33,12 @@ class Some:
 
 
 def settings(file: Path | None = None, **flags: object) -> Settings:
-    return Settings.model_validate({"flags": {"file": str(file) if file else None, **flags}})
+    return Settings.model_validate(
+        {
+            "flags": {"file": str(file) if file else None, **flags},
+            "graph": f"sqlite:///{file.parent / 'retrograph.db'}" if file else "sqlite:///retrograph.db",
+        }
+    )
 
 
 async def admitted(opened: OpenedGate, *users: str) -> set[str]:

@@ -1,0 +1,30 @@
+"""Loads that enrolments and the detector ask for, done in this process: each batch is a job of a lane of its own."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from retrograph.enrolment.requests import Batch, Reason
+from retrograph.jobs.requests import StartAnswer, StartRequest
+from retrograph.wiring.purchases import FrozenUsers
+
+KINDS: Final[Mapping[Reason, str]] = {"enrollment": "enrolment", "newly_enabled": "newly-enabled"}
+"""The kind of job that a batch becomes: none of them counts among the jobs of which one may run at a time."""
+_SOURCES: Final[Mapping[Reason, str]] = {"enrollment": "enrolled", "newly_enabled": "newly enabled"}
+
+
+class JobRequests:
+    """See `enrolment.requests.LoadRequests`. `start` is a fleet's, whose jobs run in the background, or one that runs
+    the job to its end."""
+
+    def __init__(self, start: Callable[[StartRequest], Awaitable[StartAnswer]]) -> None:
+        self._start = start
+
+    async def request(self, batch: Batch) -> None:
+        # A job of that key that is there already, running or done, is what a crash has left unnoted.
+        source = FrozenUsers(
+            digest=hashlib.sha256(batch.key.encode()).hexdigest(),
+            source={_SOURCES[batch.reason]: batch.count},
+            ids=batch.users,
+        )
+        await self._start(StartRequest(kind=KINDS[batch.reason], source=source, key=batch.key, who=batch.who))

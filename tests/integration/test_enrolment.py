@@ -1,0 +1,116 @@
+"""Enrolment over HTTP: durable before the answer, and finished whatever is killed, stopped or flushed in between."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.integration.command_line import CommandLine
+from tests.integration.server_process import ServerProcess, in_directory, served, wait_for
+from tests.integration.story import History
+from tests.servers.redis import RedisServer
+
+ENROLL = "/consumer-graph-worker/enroll"
+
+
+def installation(directory: Path, history: History, **settings: str) -> CommandLine:
+    return in_directory(
+        directory,
+        upstream=history.url,
+        flags_refresh_seconds="1",
+        enrolment_settle_seconds="1",
+        **settings,
+    )
+
+
+@pytest.fixture
+def client(tmp_path: Path, history: History) -> Iterator[httpx2.Client]:
+    with served(installation(tmp_path, history)) as server, server.client(server.token()) as asked:
+        yield asked
+
+
+def jobs(client: httpx2.Client, kind: str = "enrolment") -> Any:
+    return client.get("/api/v1/jobs", params={"kind": kind, "sort": "created_at"}).json()["items"]
+
+
+def succeeded(client: httpx2.Client, count: int, kind: str = "enrolment") -> Any:
+    found = [job for job in jobs(client, kind) if job["state"] == "succeeded"]
+    return found if len(found) >= count else None
+
+
+def test_an_enrolment_is_answered_at_once_and_loaded_twice(client: httpx2.Client, history: History) -> None:
+    user = history.some[0]
+    answer = client.post(ENROLL, content=f'{{"user_id": " {user} "}}')
+    assert answer.status_code == 202
+    request_id = answer.json()["request_id"]
+    assert answer.json() == {"user_id": user, "request_id": request_id, "already_enrolled": False}
+    again = client.post(ENROLL, json={"user_id": user})
+    assert (again.status_code, again.json()) == (202, {**answer.json(), "already_enrolled": True})
+    [first, second] = wait_for(lambda: succeeded(client, 2), "both loads", lambda: jobs(client))
+    assert [first["processed"], second["processed"]] == [1, 1]
+    assert second["key"].endswith("-second") and len(jobs(client)) == 2
+    assert client.get(f"/api/v1/graph/users/{user}").json()["user"]["loaded_by"] == second["key"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"{}", "user_id"),
+        (b'{"user_id": 7}', "user_id"),
+        (b'{"user_id": ""}', "user_id"),
+        (b'{"user_id": "a", "userid": "b"}', "userid"),
+        (b"[]", None),
+        (b"{", None),
+    ],
+)
+def test_a_wrong_body_is_refused_by_its_field(tmp_path: Path, history: History, body: bytes, field: str | None) -> None:
+    with served(installation(tmp_path, history)) as server:
+        with server.client(server.token()) as client:
+            answer = client.post(ENROLL, content=body)
+            assert (answer.status_code, answer.json().get("field")) == (400, field)
+        with server.client(None) as nobody:
+            assert nobody.post(ENROLL, json={"user_id": "a"}).status_code == 401
+
+
+def test_what_a_killed_server_left_is_done_by_the_next(tmp_path: Path, history: History) -> None:
+    cli = installation(tmp_path, history)
+    users = history.some[:20]
+    server = ServerProcess(cli).start()
+    token = server.token()
+    try:
+        with server.client(token) as client:
+            for user in users:
+                assert client.post(ENROLL, json={"user_id": user}).status_code == 202
+        server.kill()
+        server.start()
+        with server.client(token) as client:
+            for user in users:
+                assert client.post(ENROLL, json={"user_id": user}).json()["already_enrolled"]
+            wait_for(lambda: all(loaded_twice(client, user) for user in users), "all loads", lambda: jobs(client))
+    finally:
+        server.close()
+
+
+def loaded_twice(client: httpx2.Client, user: str) -> bool:
+    """Whether the user's second load has ended."""
+    answer = client.get(f"/api/v1/graph/users/{user}")
+    return answer.status_code == 200 and str(answer.json()["user"]["loaded_by"]).endswith("-second")
+
+
+@pytest.mark.server
+def test_a_valkey_that_is_stopped_or_flushed_keeps_nobody_out(
+    tmp_path: Path, history: History, redis: RedisServer
+) -> None:
+    users = history.some[:2]
+    with served(installation(tmp_path, history, cache=redis.url)) as server, server.client(server.token()) as client:
+        redis.stop()
+        assert client.post(ENROLL, json={"user_id": users[0]}).status_code == 202
+        wait_for(lambda: succeeded(client, 1), "the load without Valkey")
+        redis.start()
+        key = f"experiment:enrolled:{users[0]}"
+        wait_for(lambda: redis.tell(f"GET {key}") == b"$1\r\n1\r\n", "the copy")
+        redis.flush()
+        wait_for(lambda: redis.tell(f"GET {key}") == b"$1\r\n1\r\n", "the copy after the flush", server.told)
+        assert client.post(ENROLL, json={"user_id": users[0]}).json()["already_enrolled"]
