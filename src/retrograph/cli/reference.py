@@ -75,6 +75,8 @@ _TITLES = {
     "users": "The users table",
     "identifiers": "Identifiers",
     "flags": "Flags",
+    "enrolment": "Enrolment",
+    "detector": "The detector",
     "live": "Live events",
     "kafka": "Kafka",
     "receipt_events": "The topic of receipts",
