@@ -109,7 +109,7 @@ def test_every_mistake_is_listed_at_once(environment: Environment) -> None:
         ({"GRAPH": "bolt://"}, "RETROGRAPH_GRAPH names no host: write bolt://HOST:PORT"),
         ({"GRAPH": "bolt://host:port"}, "RETROGRAPH_GRAPH is not a URL"),
         ({"STORE": "bolt://host"}, "RETROGRAPH_STORE has the scheme bolt://"),
-        ({"CACHE": "valkey://host"}, "RETROGRAPH_CACHE has the scheme memcached://"),
+        ({"CACHE": "memcached://host"}, "RETROGRAPH_CACHE has the scheme memcached://"),
         ({"UPSTREAM": "http://user:secret@host"}, "RETROGRAPH_UPSTREAM holds a user or password"),
         ({"UPSTREAM": "http://host?x=1"}, "RETROGRAPH_UPSTREAM has a query or a fragment"),
         ({"UPSTREAM_TOKEN_FILE": "/none"}, "RETROGRAPH_UPSTREAM_TOKEN_FILE names /none, which does not exist"),
