@@ -15,7 +15,7 @@ def test_the_server_brings_its_own_history_along(tmp_path: Path) -> None:
     try:
         told = wait_for(lambda: re.search(r"tokens create --email (\S+) ", server.told()), "its words")
         assert told is not None
-        assert re.search(r"a sandbox serves at http://127\.0\.0\.1:\d+", server.told())
+        assert re.search(r"a sandbox at http://127\.0\.0\.1:\d+", server.told())
         with server.client(server.token(email="eve@example.com", name="eve")) as client:
             assert client.get("/api/v1/jobs").status_code == 403
         users = (tmp_path / "sandbox-users.txt").read_text().split()

@@ -61,8 +61,8 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
     async with AsyncExitStack() as stack:
         if sandbox:
             settings = await stack.enter_async_context(with_sandbox(settings, SANDBOX_IDS))
-            say(f"history comes from the sample, which a sandbox serves at {settings.upstream}: its users are in")
-            say(f"{SANDBOX_IDS}, its purchases end on {SAMPLE_ENDS}")
+            where = f"a sandbox at {settings.upstream}"
+            say(f"history comes from the sample, from {where}: users in {SANDBOX_IDS}, purchases up to {SAMPLE_ENDS}")
             settings = _admin_here(settings, who())
         entry_store = await stack.enter_async_context(open_entry_store(settings))
         entry = await build_entry(settings, entry_store, SystemClock(), host=host)

@@ -41,7 +41,7 @@ def findings(job: Job) -> list[Finding]:
     brought = [_worded(name, count) for name, count in found.items() if name != WRITTEN and name not in _NOTHING]
     if brought:
         lines.append(Finding("Found", ", ".join(brought)))
-    if WRITTEN in found:
+    if WRITTEN in found and any(count for name, count in found.items() if name not in _NOTHING):
         lines.append(Finding("Written", _edges(found[WRITTEN])))
     if found.get(NO_HISTORY):
         lines.append(Finding("Unknown", f"{counted(job.kind, found[NO_HISTORY])} of whom no service knew anything"))
@@ -66,7 +66,8 @@ def nothing_found(job: Job) -> str | None:
 
 
 def _window(job: Job) -> str:
-    return f"the {job.spec.lookback_days:,} days before {iso(job.spec.as_of)}"
+    days, end = job.spec.lookback_days, iso(job.spec.as_of).replace("T00:00:00.000Z", "")
+    return f"the {'day' if days == 1 else f'{days:,} days'} before {end}"
 
 
 def _worded(name: str, count: int) -> str:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrograph.web.console.picture import LETTER, Around, Group, Node, Thing, cut, picture
+from retrograph.web.console.picture_tall import tall_picture
 
 
 def group(title: str, shown: int, total: int | None = None, **values: object) -> Group:
@@ -87,3 +88,24 @@ def test_a_label_ends_where_its_box_does(text: str) -> None:
 
 def test_a_label_that_fits_is_whole() -> None:
     assert cut("bread", 140) == "bread"
+
+
+@settings(max_examples=50, deadline=None)
+@given(sizes, sizes, sizes)
+def test_on_a_narrow_screen_nothing_covers_anything_and_nothing_is_left_out(
+    products: int, identifiers: int, linked: int
+) -> None:
+    made = around(products, 2, 0, identifiers, linked)
+    found = tall_picture(made)
+    assert not [pair for pair in combinations(found.nodes, 2) if overlap(*pair)]
+    assert len(found.nodes) == 1 + products + 2 + identifiers + linked
+    assert {heading.text for heading in found.headings} == {
+        group.title for group in (made.products, made.retailers, made.identifiers, made.linked) if group.total
+    }
+    assert all(node.x + node.width <= found.left + found.width for node in found.nodes)
+    assert found.nodes[-1].y + found.nodes[-1].height <= found.height
+
+
+def test_on_a_narrow_screen_it_is_said_how_many_more_there_are() -> None:
+    many = replace(around(), products=group("product", 3, 12))
+    assert "and 9 more" in [node.label for node in tall_picture(many).nodes]

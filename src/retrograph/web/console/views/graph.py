@@ -8,6 +8,7 @@ from retrograph.errors import DependencyDown, NotFound, UsageError
 from retrograph.graph.digest import Only
 from retrograph.web.console import graph_page
 from retrograph.web.console.picture import picture
+from retrograph.web.console.picture_tall import tall_picture
 from retrograph.web.console.rendering import page
 from retrograph.web.context import Context, WebContext
 
@@ -70,7 +71,7 @@ def _part(request: Request, template: str, heading: str, **values: Any) -> Respo
 
 
 async def _neighbourhood(context: WebContext, user: str) -> tuple[int, dict[str, Any]]:
-    empty: dict[str, Any] = {"document": None, "problem": "", "picture": None, "down": False}
+    empty: dict[str, Any] = {"document": None, "problem": "", "pictures": (), "down": False}
     if not user.strip():
         return 200, empty
     try:
@@ -81,12 +82,12 @@ async def _neighbourhood(context: WebContext, user: str) -> tuple[int, dict[str,
         return 400, {**empty, "problem": str(error)}
     except DependencyDown as error:
         return 503, {**empty, "problem": str(error), "down": True}
-    identity = document["identity"]
+    identity, around = document["identity"], graph_page.around(document)
     return 200, {
         "document": document,
         "problem": "",
         "down": False,
-        "picture": picture(graph_page.around(document)),
+        "pictures": (picture(around), tall_picture(around)),
         "purchases": graph_page.table(document["purchases"]),
         "retailers": graph_page.table(document["retailers"]),
         "categories": graph_page.table(document["categories"]),

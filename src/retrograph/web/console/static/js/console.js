@@ -4,7 +4,6 @@ import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
-import { startPicture } from "./picture.js";
 import { startSelection } from "./selection.js";
 import { startAppearance } from "./appearance.js";
 import { startTimes, localise } from "./times.js";
@@ -19,8 +18,4 @@ startSelection();
 startKeys();
 startCopy();
 startLive();
-startPicture();
-document.addEventListener("htmx:load", (event) => {
-  localise(event.target);
-  startPicture(event.target);
-});
+document.addEventListener("htmx:load", (event) => localise(event.target));
