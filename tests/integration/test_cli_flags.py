@@ -34,11 +34,27 @@ def test_flags_are_listed_with_what_their_segments_name(tmp_path: Path) -> None:
 
 def test_a_user_is_checked(tmp_path: Path) -> None:
     cli = with_flags(tmp_path)
-    for user, covered in (("hh-0003", True), ("me@example.com", True), ("hh-0004", False)):
+    for user, segments in (
+        ("hh-0002", ["Team Users", "Beta Users"]),
+        ("me@example.com", ["Internal Users"]),
+        ("hh-0004", []),
+    ):
         assert cli.run("flags", "check", user, "--json").json == {
             "user_id": user,
-            "flags": {"consumer_graph_ingestion": covered},
+            "flags": {"consumer_graph_ingestion": bool(segments)},
+            "segments": {"consumer_graph_ingestion": segments},
         }
+
+
+def test_a_check_of_one_flag_reads_no_other_ones_lists(tmp_path: Path) -> None:
+    other = "  other:\n    segments:\n      - {name: Gone, allowedS3IDs: gone.csv, rollout: 100}\ninternal_users:"
+    cli = with_flags(tmp_path, DOCUMENT.replace("internal_users:", other))
+    assert "gone.csv" in cli.run("flags", "check", "hh-0003").err
+    checked = cli.run("flags", "check", "hh-0003", "--flag", "consumer_graph_ingestion")
+    assert (checked.code, "Beta Users" in checked.out) == (0, True), checked.err
+    assert cli.run("flags", "ids", "consumer_graph_ingestion").code == 0
+    missing = cli.run("flags", "check", "hh-0003", "--flag", "none")
+    assert missing.code == 2
 
 
 def test_the_users_of_a_flag_are_written_for_a_backfill(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def check(
     flag: Annotated[str | None, typer.Option("--flag", help="Only this flag.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which flags cover a user."""
+    """Say which flags cover a user, and by which of their segments."""
     run(_check(configured(), user, flag, as_json))
 
 
@@ -72,13 +72,15 @@ async def _check(settings: "Settings", user: str, only: str | None, as_json: boo
         user_id = clean_id(user)
     except InvalidId as error:
         raise UsageError(f"the user's id {user!r}: {error}") from error
-    flags = await open_flags(settings)
+    flags = await open_flags(settings, only=only)
     keys = [only] if only is not None else sorted(flags.coverage.flags.flags)
     covered = {key: flags.flag(key).covers(user_id) for key in keys}
+    segments = {key: list(flags.flag(key).covering(user_id)) for key in keys}
     if as_json:
-        print_json({"user_id": user_id, "flags": covered})
+        print_json({"user_id": user_id, "flags": covered, "segments": segments})
     else:
-        print_table(("flag", "covers"), covered.items())
+        rows = ((key, "yes" if covered[key] else "no", ", ".join(segments[key]) or "–") for key in keys)
+        print_table(("flag", "covers", "by segment"), rows)
 
 
 @app.command()
@@ -103,7 +105,7 @@ async def _ids(settings: "Settings", key: str, extra: list[str], output: Path | 
         more = [clean_id(one) for text in extra for one in text.split(",") if one.strip()]
     except InvalidId as error:
         raise UsageError(f"--extra-ids: {error}") from error
-    flags = await open_flags(settings)
+    flags = await open_flags(settings, only=key)
     count = 0
     if output is None:
         async for user_id in users_of_flag(settings, flags, key, more):

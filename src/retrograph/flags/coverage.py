@@ -37,6 +37,7 @@ class FlagCoverage:
 
     def __init__(self, flag: Flag, named: Mapping[str, Named]) -> None:
         self.flag = flag
+        self._named = named
         self._whole = _union([named[one.name] for one in flag.segments if one.rollout == 100 and not one.open_to_all])
         self._shares: Sequence[tuple[int, Named | None]] = tuple(
             (one.rollout, None if one.open_to_all else named[one.name])
@@ -55,6 +56,15 @@ class FlagCoverage:
             if place < rollout and (named is None or user_id in named):
                 return True
         return False
+
+    def covering(self, user_id: str) -> tuple[str, ...]:
+        """The names of the segments that cover the user: for people who ask why."""
+        place = percentile(self.flag.key, user_id)
+        return tuple(
+            one.name
+            for one in self.flag.segments
+            if place < one.rollout and (one.open_to_all or user_id in self._named[one.name])
+        )
 
 
 def _union(named: Sequence[Named]) -> Named:

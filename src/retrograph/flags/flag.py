@@ -51,6 +51,15 @@ class FlagSet:
     internal: InternalUsers
 
 
+def narrowed(flags: FlagSet, key: str) -> FlagSet:
+    """That flag alone, with what its segments need; all of them where there is none of that name."""
+    if key not in flags.flags:
+        return flags
+    flag = flags.flags[key]
+    internal = flags.internal if any(segment.internal for segment in flag.segments) else InternalUsers()
+    return FlagSet(flags={key: flag}, internal=internal)
+
+
 def percentile(flag: str, user_id: str) -> int:
     """Where the user stands among all users of a flag, 0 to 99: the same on every machine, for ever, and another one
     for each flag, so that it is not always the same users who come first."""

@@ -15,7 +15,7 @@ from retrograph.blobs.blobs import Blobs
 from retrograph.errors import ConfigurationError, NotFound, RetrographError
 from retrograph.flags.coverage import Coverage, FlagCoverage, files_of
 from retrograph.flags.document import read_flags
-from retrograph.flags.flag import FlagSet
+from retrograph.flags.flag import FlagSet, narrowed
 from retrograph.flags.locations import Locations
 from retrograph.ids.compact import SeenIds
 from retrograph.ids.id_list import IdList
@@ -68,8 +68,12 @@ class _OnlySeen:
 class FlagFile:
     """Ask `coverage`; call `refresh` as often as a change may take to be seen."""
 
-    def __init__(self, location: str, locations: Locations, blobs: Callable[[str], Blobs]) -> None:
+    def __init__(
+        self, location: str, locations: Locations, blobs: Callable[[str], Blobs], *, only: str | None = None
+    ) -> None:
+        """`only`: nobody will ask for another flag, so no other one's lists are read."""
         self.location = location
+        self._only = only
         self._locations = locations
         self._blobs = blobs
         self._document: _Document | None = None
@@ -153,7 +157,8 @@ class FlagFile:
             content += block
             if len(content) > LARGEST_DOCUMENT_BYTES:
                 raise ConfigurationError(f"{self.location} is larger than {LARGEST_DOCUMENT_BYTES:,} bytes")
-        return _Document(version=version, flags=read_flags(bytes(content), self.location))
+        flags = read_flags(bytes(content), self.location)
+        return _Document(version=version, flags=flags if self._only is None else narrowed(flags, self._only))
 
     async def _read_list(self, file: str) -> _List:
         location = self._locations.of(file)

@@ -28,18 +28,19 @@ def blobs_at(location: str) -> Blobs:
     raise ConfigurationError(f"{location} is neither a file nor an object: s3://bucket/key, or a path")
 
 
-async def open_flags(settings: Settings) -> FlagFile:
-    """The configured flags, read. Raises ConfigurationError where none are configured or they are wrong."""
-    flags = _flag_file(settings)
+async def open_flags(settings: Settings, *, only: str | None = None) -> FlagFile:
+    """The configured flags, read; `only`: with the lists of that flag alone. Raises ConfigurationError where none are
+    configured or they are wrong."""
+    flags = _flag_file(settings, only)
     await flags.open()
     return flags
 
 
-def _flag_file(settings: Settings) -> FlagFile:
+def _flag_file(settings: Settings, only: str | None = None) -> FlagFile:
     if settings.flags.file is None:
         raise ConfigurationError("RETROGRAPH_FLAGS_FILE is not set: name the file of flags, a path or s3://bucket/key")
     _require_extra()
-    return FlagFile(settings.flags.file, locations(settings), blobs_at)
+    return FlagFile(settings.flags.file, locations(settings), blobs_at, only=only)
 
 
 def _require_extra() -> None:

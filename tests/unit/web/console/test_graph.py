@@ -50,7 +50,7 @@ async def test_a_user_is_a_picture_with_the_tables_beside_it(pages: Pages) -> No
 
 async def test_linked_users_lead_to_their_own_picture(pages: Pages) -> None:
     page = await pages.text("/graph?user=ann")
-    assert page.count('href="/graph?user=bob"') == 2
+    assert page.count('href="/graph?user=bob"') == 3, "in the picture, in the narrow one, and in the table"
     assert "home@example.com" in page
     assert "user-7" not in page, "an identifier that too many share links nobody"
 
