@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
-from confluent_kafka import KafkaException
+from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -107,6 +107,13 @@ class KafkaServer(Server):
         admin = self._admin()  # what it has begun ends with it
         for made in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
             made.result(30)
+
+    def forget_records(self, topic: str, partitions: int) -> None:
+        """Removes all that a topic holds, as its retention would: later records keep counting on."""
+        admin = self._admin()
+        ends = [TopicPartition(topic, number, OFFSET_END) for number in range(partitions)]
+        for done in admin.delete_records(ends).values():
+            done.result(30)
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
