@@ -38,6 +38,17 @@ async def test_what_is_unchanged_is_not_written(graph: GraphStore) -> None:
     assert await user(graph, "ann") == before
 
 
+async def test_a_user_read_whole_beside_others_of_whom_only_touched_edges_are_read(graph: GraphStore) -> None:
+    """A cancelled order among live events: what one user has bought already is looked up for the others all the same."""
+    await join_all(graph, [purchase(name, f"{name}-1", 1, "apple", full=True) for name in ("ann", "bob", "cid")])
+    before = await digest(graph)
+    cancelled = UserFacts(user_id="bob", retracted=frozenset({"never-seen"}))
+    events = [purchase(name, f"{name}-1", 1, "apple").user for name in ("ann", "cid")]
+    await write_users(graph, [*events, cancelled], CLOCK)
+    assert (await graph.stats()).relationships["PURCHASED"] == 3
+    assert (await digest(graph)).facts == before.facts
+
+
 async def test_shared_nodes_that_were_taken_away_are_made_again(graph: GraphStore) -> None:
     facts = purchase("ann", "r1", 1, "apple", categories={"apple": "fruit"})
     async with GraphWriter(graph, CLOCK) as writer:

@@ -105,7 +105,15 @@ def test_what_cannot_be_decoded_goes_to_the_dead_letters_and_can_be_replayed(pla
     assert letter["headers"]["error-class"] == "UndecodableEvent"
     assert "schema_version 2" in letter["headers"]["error-message"]
     assert letter["headers"]["topic"] == stream.topic("identity")
-    assert set(letter["headers"]) == {"error-class", "error-message", "topic", "partition", "offset", "failed-at"}
+    assert set(letter["headers"]) == {
+        "error-class",
+        "error-message",
+        "topic",
+        "partition",
+        "offset",
+        "failed-at",
+        "recorded-at",
+    }
     (other,) = letters(place, stream, "receipts")
     assert other["headers"]["error-class"] == "UndecodableEvent"
     cli = place.cli.with_settings(**stream.settings())

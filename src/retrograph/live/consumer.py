@@ -34,6 +34,7 @@ class Consumer:
     def end(self) -> None:
         """The batches under way are finished, then `run` returns."""
         self._ending.set()
+        self._means.log.interrupt()
 
     async def run(self) -> None:
         """Until `end`. Raises DependencyDown where this member has to be made anew."""

@@ -21,7 +21,11 @@ def dead_letter_topic(topic: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One event, unchanged, and why it is here. Instants are milliseconds."""
+    """One event, unchanged, and why it is here. Instants are milliseconds.
+
+    Its record's own instant travels in a header: were it the dead letter's, a topic that forgets what is old would
+    forget the dead letter of an old event at once.
+    """
 
     topic: str
     partition: int
@@ -43,6 +47,7 @@ class DeadLetter:
             "partition": str(self.partition),
             "offset": str(self.offset),
             "failed-at": iso(self.failed_at),
+            "recorded-at": str(self.recorded_at),
         }
 
 

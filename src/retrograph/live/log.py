@@ -72,6 +72,10 @@ class Log(Protocol):
         Raises DependencyDown."""
         ...
 
+    def interrupt(self) -> None:
+        """Nothing more is wanted: a poll that waits for a cluster that is away returns soon."""
+        ...
+
     async def close(self) -> None:
         """Leaves the group, so that others take over at once."""
         ...

@@ -119,7 +119,9 @@ class Neo4jTransaction(Neo4jIdentitySteps):
         whole = [user.user_id for user in users if user.whole]
         if whole:
             await self._read_whole(whole, stored, categories)
-        unknown = [product_id for product_id in products if product_id not in categories]
+        # A product that a user read whole has bought is known by its category, but not yet by its node's own id.
+        sought = {product_id for user in users if not user.whole for product_id in user.products}
+        unknown = [key for key in products if key in sought or key not in categories]
         await self._read_products(unknown, categories)
         # Only the counts that these products can change: a user may have a hundred others.
         nodes = self._product_nodes

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final, ParamSpec, TypeVar
 
 from confluent_kafka import (
-    TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
     KafkaException,
@@ -165,7 +164,7 @@ def _of_letter(letter: DeadLetter) -> dict[str, Any]:
         "topic": dead_letter_topic(letter.topic),
         "key": letter.key,
         "value": letter.value,
-        "timestamp": letter.recorded_at,
+        "timestamp": letter.failed_at,
         "headers": [(name, text.encode()) for name, text in letter.headers.items()],
     }
 
@@ -176,12 +175,12 @@ def _of_filed(topic: str, filed: Filed) -> dict[str, Any]:
 
 
 def _filed(message: Any) -> Filed:
-    kind, recorded_at = message.timestamp()
     headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
+    recorded_at = headers.get("recorded-at", "")
     return Filed(
         (message.partition(), message.offset()),
         message.key(),
         message.value() or b"",
-        0 if kind == TIMESTAMP_NOT_AVAILABLE else recorded_at,
+        int(recorded_at) if recorded_at.isdecimal() else max(0, message.timestamp()[1]),
         headers,
     )

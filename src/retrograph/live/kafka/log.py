@@ -25,11 +25,12 @@ from confluent_kafka import (
 
 from retrograph.errors import DependencyDown
 from retrograph.live.cluster import Topic
-from retrograph.live.kafka.client import ASK_SECONDS, client_settings, down
+from retrograph.live.kafka.client import client_settings, down
 from retrograph.live.log import DEPENDENCY, Member, Partition, Polled, Record
 from retrograph.loading.events import Received
 
 POLL_SECONDS: Final = 0.1
+COMMITTED_SECONDS: Final = 3.0
 MOST_POLLED: Final = 2_000
 
 _GONE: Final = frozenset(
@@ -58,6 +59,7 @@ class KafkaLog:
         self._commits = ThreadPoolExecutor(1, f"kafka-{topic.name}-commits")
         self._told: dict[int, float] = {}
         self._fatal: KafkaError | None = None
+        self._interrupted = False
         self._member: Member
         self._loop: asyncio.AbstractEventLoop
         self._consumer = Consumer(
@@ -70,6 +72,7 @@ class KafkaLog:
                 "enable.auto.offset.store": False,
                 "session.timeout.ms": int(session_seconds * 1000),
                 "heartbeat.interval.ms": int(session_seconds * 1000 / 15),
+                "socket.timeout.ms": 15_000,
                 "queued.max.messages.kbytes": 16_384,
                 "topic.metadata.refresh.interval.ms": 30_000,
                 "error_cb": self._failed,
@@ -101,6 +104,9 @@ class KafkaLog:
 
     async def commit(self, partition: Partition, offset: int) -> None:
         await self._loop.run_in_executor(self._commits, self._commit, partition, offset)
+
+    def interrupt(self) -> None:
+        self._interrupted = True
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
@@ -138,7 +144,10 @@ class KafkaLog:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """A new group begins with the earliest record; where it has committed, it goes on exactly there."""
-        for place in self._committed(consumer, partitions):
+        committed = self._committed(consumer, partitions)
+        if committed is None:
+            return
+        for place in committed:
             for partition in partitions:
                 if partition.partition == place.partition and place.offset == OFFSET_INVALID:
                     partition.offset = OFFSET_BEGINNING
@@ -146,14 +155,15 @@ class KafkaLog:
         self._quietly(consumer.resume, partitions)
         self._tell(self._member.given(_partitions(partitions)))
 
-    def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Asks until it is answered: without an answer, none of the records could be told from new ones."""
-        while True:
+    def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition] | None:
+        """Asks until it is answered, since nobody can go on where nobody knows; `None` where nothing is wanted more."""
+        while not self._interrupted:
             try:
-                return consumer.committed(partitions, timeout=ASK_SECONDS)
+                return consumer.committed(partitions, timeout=COMMITTED_SECONDS)
             except KafkaException as error:
                 self._failed(error.args[0])
                 time.sleep(POLL_SECONDS)
+        return None
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._tell(self._member.taken(_partitions(partitions), lost=False))
