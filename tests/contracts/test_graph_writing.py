@@ -39,7 +39,7 @@ async def test_what_is_unchanged_is_not_written(graph: GraphStore) -> None:
 
 
 async def test_a_user_read_whole_beside_others_of_whom_only_touched_edges_are_read(graph: GraphStore) -> None:
-    """A cancelled order among live events: what one user has bought already is looked up for the others all the same."""
+    """A cancelled order among live events: what one user has bought already is looked up for the others too."""
     await join_all(graph, [purchase(name, f"{name}-1", 1, "apple", full=True) for name in ("ann", "bob", "cid")])
     before = await digest(graph)
     cancelled = UserFacts(user_id="bob", retracted=frozenset({"never-seen"}))
