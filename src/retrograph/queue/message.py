@@ -4,6 +4,7 @@ Unknown fields are ignored. What makes two requests the same is their id: that o
 job, the user and the attempt, so that a send repeated after a crash is the same request.
 """
 
+import json
 from typing import Final, Literal, TypeAlias
 from uuid import UUID, uuid4, uuid5
 
@@ -60,11 +61,12 @@ def new_request_id(reason: Reason) -> str:
 
 
 def encode(request: LoadRequest) -> str:
-    """The body. Everything that the contract names is written, defaults included."""
+    """The body. Everything that the contract names is written, defaults included; in ASCII, because SQS refuses some
+    characters that an id may hold."""
     document = msgspec.structs.asdict(request)
     optional = ("job_key", "as_of", "graph_id")
     kept = {name: value for name, value in document.items() if value is not None or name not in optional}
-    return msgspec.json.encode(kept).decode()
+    return json.dumps(kept, separators=(",", ":"))
 
 
 def decode(body: str) -> LoadRequest:
