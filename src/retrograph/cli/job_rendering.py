@@ -10,6 +10,7 @@ from retrograph.jobs.findings import findings, nothing_found
 from retrograph.jobs.job import Counts, Job, Run
 from retrograph.jobs.progress import duration
 from retrograph.jobs.state import JobState
+from retrograph.jobs.travel import depth_words, travel_words
 
 
 def job_pairs(job: Job) -> dict[str, Any]:
@@ -28,6 +29,8 @@ def job_pairs(job: Job) -> dict[str, Any]:
         "left out": f"{plural(sum(counts.refused.values()), 'fact')}{_by_reason(counts.refused)}"
         if counts.refused
         else None,
+        "sent": travel_words(job),
+        "queue": depth_words(job.depth),
         "rate": f"{job.rate:.1f}/s" if job.rate else None,
         "elapsed": duration(job.elapsed_ms / 1000),
         "cursor": cursor_words(job) or job.cursor,

@@ -25,6 +25,9 @@ def serve(
         typer.Option(help="The port; 0: one that is free. Default: RETROGRAPH_LISTEN_PORT, 8080.", min=0, max=65_535),
     ] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older graph up to date first.")] = False,
+    workers: Annotated[
+        bool, typer.Option("--workers", help="Take users from the queues of SQS as well, like `worker`.")
+    ] = False,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Serve the history services as well, on the sample: to try it all out.")
     ] = False,
@@ -38,10 +41,10 @@ def serve(
         raise UsageError("the server needs an optional dependency: pip install 'retrograph[server]'")
     settings = configured(serves=True)
     chosen = settings.listen_port if port is None else port
-    run(_serve(settings, host, chosen, migrate=migrate, sandbox=sandbox))
+    run(_serve(settings, host, chosen, migrate=migrate, sandbox=sandbox, workers=workers))
 
 
-async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, sandbox: bool) -> None:
+async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, sandbox: bool, workers: bool) -> None:
     import asyncio
     from contextlib import AsyncExitStack
 
@@ -66,7 +69,7 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
             settings = _admin_here(settings, who())
         entry_store = await stack.enter_async_context(open_entry_store(settings))
         entry = await build_entry(settings, entry_store, SystemClock(), host=host)
-        served = await stack.enter_async_context(open_served(settings, migrate=migrate))
+        served = await stack.enter_async_context(open_served(settings, migrate=migrate, workers=workers))
         listening = bound(host, port)
         context = context_of(served, entry, window_ends=SAMPLE_ENDS if sandbox else None)
         server = listener(create_app(context))
@@ -86,6 +89,8 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
             sys.stdout.flush()
             try:
                 await server.serve(sockets=[listening])
+                if served.staff is not None:
+                    await served.staff.stop()
             finally:
                 beside.cancel()
                 await asyncio.gather(beside, return_exceptions=True)

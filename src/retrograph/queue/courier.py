@@ -14,6 +14,9 @@ from retrograph.queue.queue import MOST_AT_ONCE, Queue, Received
 LOOKED_THROUGH: Final = 1_000
 """Dead letters looked at in one pass; the next pass goes on with the rest."""
 
+NEWLY_ENABLED: Final = "newly-enabled"
+"""The kind of job whose requests say so."""
+
 HIDDEN_SECONDS: Final = 60
 """How long a pass may take before others see the same dead letters."""
 
@@ -84,6 +87,7 @@ class QueueCourier:
             as_of=job.spec.as_of,
             lookback_days=job.spec.lookback_days,
             now=to_millis(self._clock.now()),
+            reason="newly_enabled" if job.kind == NEWLY_ENABLED else "batch_backfill",
         )
 
     def _attempt_of(self, message: Received) -> Attempt | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -42,7 +43,7 @@ def translated(where: str) -> Iterator[None]:
         raise of_answer(error, where) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise NotPermitted(f"there are no credentials for the queue {where}: {_words(error)}") from error
-    except HTTPClientError as error:
+    except (HTTPClientError, ConnectionError) as error:
         raise DependencyDown(QUEUE, f"the queue {where} does not answer: {_words(error)}") from error
     except BotoCoreError as error:
         raise ConfigurationError(f"the queue {where} cannot be used: {_words(error)}") from error

@@ -87,12 +87,21 @@ def decode(body: str) -> LoadRequest:
 
 
 def of_job(
-    *, job_id: str, job_key: str, graph_id: str, user_id: str, attempt: int, as_of: int, lookback_days: int, now: int
+    *,
+    job_id: str,
+    job_key: str,
+    graph_id: str,
+    user_id: str,
+    attempt: int,
+    as_of: int,
+    lookback_days: int,
+    now: int,
+    reason: Reason = "batch_backfill",
 ) -> LoadRequest:
     """The request of a job for one of its users; instants in milliseconds."""
     return LoadRequest(
         user_id=user_id,
-        reason="batch_backfill",
+        reason=reason,
         requested_at=iso(now),
         lookback_days=lookback_days,
         request_id=request_id(job_id, user_id, attempt),

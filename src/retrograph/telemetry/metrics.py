@@ -55,6 +55,8 @@ class Looked:
     lease_ages: Mapping[str, float] = field(default_factory=dict)
     """Seconds since each held lease was last renewed, by the job's key."""
     listeners: int = 0
+    depths: _Values = field(default_factory=dict)
+    """Messages of the queue of each running job that is sent, by the job's key and what they do."""
     store_up: bool = True
 
 
@@ -111,6 +113,8 @@ class Metrics:
         ages: _Values = {(key,): age for key, age in looked.lease_ages.items()}
         about = "Seconds since a running job's lease was renewed, by the job's key."
         yield _gauge("retrograph_lease_age_seconds", about, ("job",), ages, here)
+        about = "Messages in the queue of a running job, about: waiting, in flight, dead."
+        yield _gauge("retrograph_queue_messages", about, ("job", "state"), looked.depths, here)
         found = {key: pressure() for key, pressure in self._runs.items()}
         yield self._paces(found)
         yield self._retries(found)

@@ -1,9 +1,12 @@
 """`/metrics`: what Prometheus reads. It needs a token like everything else."""
 
+from collections.abc import Iterator
+
 from fastapi import APIRouter, Response
 
 from retrograph.clock import to_millis
 from retrograph.errors import DependencyDown
+from retrograph.jobs.job import Job
 from retrograph.telemetry.metrics import CONTENT_TYPE, Looked
 from retrograph.web.api.answers import problems
 from retrograph.web.context import Context, WebContext
@@ -33,4 +36,12 @@ async def _looked(context: WebContext) -> Looked:
         runs_here=here,
         lease_ages={job.key: max(0.0, (now - (job.heartbeat_at or now)) / 1000) for job in held},
         listeners=listeners,
+        depths={place: count for job in held for place, count in _depths(job)},
     )
+
+
+def _depths(job: Job) -> Iterator[tuple[tuple[str, ...], float]]:
+    if job.depth is not None:
+        yield (job.key, "waiting"), job.depth.waiting
+        yield (job.key, "in-flight"), job.depth.in_flight
+        yield (job.key, "dead"), job.depth.dead

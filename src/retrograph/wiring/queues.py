@@ -1,6 +1,6 @@
 """From settings to queues: who carries a job's items, and where workers take them from."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -11,9 +11,10 @@ from retrograph.jobs.courier import Courier
 from retrograph.jobs.job import Job
 
 if TYPE_CHECKING:
+    from retrograph.enrolment.requests import Batch, LoadRequests
     from retrograph.queue.sqs import Sqs, SqsQueue
 
-SENT_KINDS: Final = frozenset({"purchases"})
+SENT_KINDS: Final = frozenset({"purchases", "newly-enabled"})
 """Kinds whose items are users to load from the history services."""
 
 NOT_CONFIGURED: Final = (
@@ -78,3 +79,22 @@ async def check_queue(settings: Settings, clock: Clock) -> None:
     DependencyDown."""
     async with open_queue(settings.queue.url, clock) as queue:
         await queue.ping()
+
+
+class QueueRequests:
+    """`enrolment.requests.LoadRequests` where there is a queue of enrolments: they are sent there, whatever else is
+    asked for goes on to `others`."""
+
+    def __init__(self, url: str, graph_id: Callable[[], Awaitable[str]], clock: Clock, others: "LoadRequests") -> None:
+        self._url = url
+        self._graph_id = graph_id
+        self._clock = clock
+        self._others = others
+
+    async def request(self, batch: "Batch") -> None:
+        from retrograph.queue.sender import RequestSender
+
+        if batch.reason != "enrollment":
+            return await self._others.request(batch)
+        async with open_queue(self._url, self._clock) as queue:
+            return await RequestSender(queue, await self._graph_id(), self._clock).request(batch)

@@ -1,7 +1,7 @@
 """Loads that enrolments and the detector ask for, done in this process: each batch is a job of a lane of its own."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 from retrograph.enrolment.requests import Batch, Reason
@@ -17,8 +17,12 @@ class JobRequests:
     """See `enrolment.requests.LoadRequests`. `start` is a fleet's, whose jobs run in the background, or one that runs
     the job to its end."""
 
-    def __init__(self, start: Callable[[StartRequest], Awaitable[StartAnswer]]) -> None:
+    def __init__(
+        self, start: Callable[[StartRequest], Awaitable[StartAnswer]], *, sent: Collection[Reason] = ()
+    ) -> None:
+        """Batches of the reasons in `sent` are sent to workers, through the bulk queue."""
         self._start = start
+        self._sent = sent
 
     async def request(self, batch: Batch) -> None:
         # A job of that key that is there already, running or done, is what a crash has left unnoted.
@@ -27,4 +31,6 @@ class JobRequests:
             source={_SOURCES[batch.reason]: batch.count},
             ids=batch.users,
         )
-        await self._start(StartRequest(kind=KINDS[batch.reason], source=source, key=batch.key, who=batch.who))
+        parameters = {"executor": "queue"} if batch.reason in self._sent else {}
+        kind = KINDS[batch.reason]
+        await self._start(StartRequest(kind=kind, source=source, parameters=parameters, key=batch.key, who=batch.who))

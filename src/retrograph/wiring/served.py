@@ -28,9 +28,12 @@ from retrograph.wiring.enrolments import FLAG, Kept, build_detector, build_enrol
 from retrograph.wiring.flags import OpenedGate, open_gate
 from retrograph.wiring.opening import Opening
 from retrograph.wiring.pings import Check, Pings, answering
+from retrograph.wiring.queues import QueueRequests
 from retrograph.wiring.requests import JobRequests
 from retrograph.wiring.service import Parts, open_parts
+from retrograph.wiring.staff import Staff
 from retrograph.wiring.upstream import clients_of, probing
+from retrograph.wiring.worker import lanes_of
 
 RECOUNT_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 600.0
@@ -56,6 +59,8 @@ class Served:
     gate: OpenedGate
     detector: Detector | None
     """`None` where there are no flags, or none whose users it could walk."""
+    staff: Staff | None = None
+    """Workers that take users from the queues, where this process has any."""
 
     async def look_after(self) -> None:
         """Resumes what is due, tells what is new, opens the graph when it is there, recounts; until cancelled."""
@@ -67,6 +72,8 @@ class Served:
             group.create_task(self._kept("enrolments", self.enrolments.watch))
             if self.detector is not None:
                 group.create_task(self._kept("detector", self._detected))
+            if self.staff is not None:
+                group.create_task(self._kept("workers", self.staff.work))
 
     async def _graph(self) -> None:
         await self.opening.keep_trying(self.clock)
@@ -104,7 +111,7 @@ async def recounted(graph: GraphStore, clock: Clock) -> None:
 
 
 @asynccontextmanager
-async def open_served(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Served]:
+async def open_served(settings: Settings, *, migrate: bool = False, workers: bool = False) -> AsyncIterator[Served]:
     """Opens it all; leaving pauses the jobs that run here and closes it. A graph that is down is opened later.
 
     Raises DependencyDown where the store is down, ConfigurationError.
@@ -119,7 +126,7 @@ async def open_served(settings: Settings, *, migrate: bool = False) -> AsyncIter
         kept = await stack.enter_async_context(open_kept(settings, parts.clock))
         enrolled = await stack.enter_async_context(open_enrolled(settings, parts.clock, kept))
         gate = await stack.enter_async_context(open_gate(settings, parts.clock, enrolled))
-        requests = JobRequests(fleet.start)
+        requests = _requests(settings, parts, fleet)
 
         async def cards() -> dict[str, Json]:
             return cards_as_json(await parts.service.tally(), here=len(fleet.running))
@@ -138,7 +145,16 @@ async def open_served(settings: Settings, *, migrate: bool = False) -> AsyncIter
             enrolments=build_enrolments(kept, requests, parts.clock),
             gate=gate,
             detector=_detector(settings, kept, requests, gate, parts),
+            staff=_staff(settings, parts, metrics) if workers else None,
         )
+
+
+def _requests(settings: Settings, parts: Parts, fleet: Fleet) -> LoadRequests:
+    """Who loads the enrolled and the newly enabled: workers where there are queues, else this process."""
+    here = JobRequests(fleet.start, sent=("newly_enabled",) if settings.queue.url else ())
+    if settings.queue.enrollment_url is None:
+        return here
+    return QueueRequests(settings.queue.enrollment_url, parts.graph_id, parts.clock, here)
 
 
 def _flag_checks(kept: Kept, gate: OpenedGate) -> dict[str, Check]:
@@ -152,6 +168,11 @@ def _detector(
     if gate.asked is None or (gate.flags is None and settings.detector.candidates == FLAG):
         return None
     return build_detector(settings, kept, requests, gate.asked, gate.flags, parts.graph_id)
+
+
+def _staff(settings: Settings, parts: Parts, metrics: Metrics) -> Staff:
+    lanes_of(settings, ())  # says at once where there is no queue to take from
+    return Staff(settings, parts, metrics)
 
 
 async def _checks(stack: AsyncExitStack, settings: Settings, parts: Parts, opening: Opening) -> dict[str, Check]:

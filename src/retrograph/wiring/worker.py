@@ -121,7 +121,7 @@ async def open_workforce(
 ) -> AsyncIterator[Workforce]:
     """The lanes of those queues that are named, or of all that are configured. Raises UsageError where there are none,
     NoSuchQueue, NotPermitted, DependencyDown."""
-    lanes = _configured(settings, names)
+    lanes = lanes_of(settings, names)
     async with AsyncExitStack() as stack:
         loader = HistoryLoader(settings, target, parts.clock, meter)
         stack.push_async_callback(loader.close)
@@ -152,7 +152,8 @@ async def open_workforce(
         yield Workforce(workers=workers, station=station)
 
 
-def _configured(settings: Settings, names: Sequence[LaneName]) -> list[tuple[str, str, int]]:
+def lanes_of(settings: Settings, names: Sequence[LaneName]) -> list[tuple[str, str, int]]:
+    """Name, queue and concurrency of those that are named, or of all that are configured. Raises UsageError."""
     known: dict[str, tuple[str | None, int]] = {
         BULK: (settings.queue.url, settings.worker.concurrency),
         ENROLLMENT: (settings.queue.enrollment_url, settings.worker.enrollment_concurrency),

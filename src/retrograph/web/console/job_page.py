@@ -11,6 +11,7 @@ from retrograph.jobs.findings import findings
 from retrograph.jobs.job import Job, Run
 from retrograph.jobs.queries import FailureGroup, FailureSummary
 from retrograph.jobs.state import HELD, JobState
+from retrograph.jobs.travel import depth_words, travel_words
 from retrograph.jobs.wording import noun
 from retrograph.web.console.formatting import day, duration, number, plural, rate
 from retrograph.web.console.offers import offers, why_not
@@ -26,6 +27,8 @@ _ERRORS: Final[Mapping[str, str]] = {
     "WriteFailed": "The graph refused what was to be written",
     "UndecodableEvent": "An event was not what its contract says",
     "ItemError": "The user failed",
+    "DeadLetter": "A message was received too often without an outcome",
+    "Expired": "No worker took it in time",
 }
 
 
@@ -136,6 +139,7 @@ def processing(job: Job, run: Run | None) -> Sequence[Fact]:
     if counts.refused:
         left_out = plural(sum(counts.refused.values()), "fact")
         facts.append(Fact(name="Left out", text=left_out, note=_by_reason("", counts.refused)))
+    facts += list(_travel(job))
     pace = f"{rate(job.rate)} now, " if job.state in HELD and job.rate is not None else ""
     bound = "no rate limit" if limit is None else f"at most {rate(limit)}"
     facts.append(Fact(name="Pace", text=f"{pace}{bound}", note=f"{job.parameters.concurrency} at a time"))
@@ -145,6 +149,14 @@ def processing(job: Job, run: Run | None) -> Sequence[Fact]:
         facts.append(Fact(name="Run began", note=which, at=run.started_at))
     facts.append(Fact(name="Time in runs", text=duration(job.elapsed_ms / 1000)))
     return [*facts, Fact(name="Last updated", at=job.updated_at)]
+
+
+def _travel(job: Job) -> Iterator[Fact]:
+    """What lies in the queue, where the users are loaded by workers."""
+    if (sent := travel_words(job)) is not None:
+        yield Fact(name="Sent to workers", text=sent)
+    if job.depth is not None and (depth := depth_words(job.depth)) is not None:
+        yield Fact(name="Queue", text=depth, at=job.depth.at)
 
 
 def _by_reason(word: str, counts: Mapping[str, int]) -> str:
