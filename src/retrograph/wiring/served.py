@@ -12,7 +12,7 @@ from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.enrolment.detector import Detector
 from retrograph.enrolment.enrol import Enrolments
-from retrograph.enrolment.requests import LoadRequests
+from retrograph.enrolment.requests import LoadRequests, Reason
 from retrograph.errors import ConfigurationError, RetrographError
 from retrograph.graph.reading import GraphReader
 from retrograph.graph.recount import run_pass
@@ -151,7 +151,8 @@ async def open_served(settings: Settings, *, migrate: bool = False, workers: boo
 
 def _requests(settings: Settings, parts: Parts, fleet: Fleet) -> LoadRequests:
     """Who loads the enrolled and the newly enabled: workers where there are queues, else this process."""
-    here = JobRequests(fleet.start, sent=("newly_enabled",) if settings.queue.url else ())
+    sent: tuple[Reason, ...] = ("newly_enabled",) if settings.queue.url else ()
+    here = JobRequests(fleet.start, sent=sent)
     if settings.queue.enrollment_url is None:
         return here
     return QueueRequests(settings.queue.enrollment_url, parts.graph_id, parts.clock, here)
