@@ -14,7 +14,21 @@ from typing import Annotated
 import typer
 
 from retrograph import __version__
-from retrograph.cli import backfill, demo, doctor, flags, graph, jobs, live, queue, sandbox, serve, tokens, worker
+from retrograph.cli import (
+    backfill,
+    cache,
+    demo,
+    doctor,
+    flags,
+    graph,
+    jobs,
+    live,
+    queue,
+    sandbox,
+    serve,
+    tokens,
+    worker,
+)
 from retrograph.cli.exit_codes import ExitCode, of_error
 from retrograph.cli.output import complain
 from retrograph.errors import RetrographError
@@ -33,6 +47,7 @@ app.add_typer(graph.app, name="graph")
 app.add_typer(flags.app, name="flags")
 app.add_typer(live.app, name="live")
 app.add_typer(queue.app, name="queue")
+app.add_typer(cache.app, name="cache")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(tokens.app, name="tokens")
 app.command("serve")(serve.serve)

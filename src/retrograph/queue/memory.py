@@ -15,14 +15,3 @@ class Memory(Protocol):
     async def note(self, request: LoadRequest) -> None:
         """The request is done, and the graph holds it."""
         ...
-
-
-class NoMemory:
-    """Remembers nothing."""
-
-    async def is_done(self, request: LoadRequest) -> bool:
-        del request
-        return False
-
-    async def note(self, request: LoadRequest) -> None:
-        del request

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+import msgspec
 import structlog
 
-from retrograph.clock import Clock
+from retrograph.clock import Clock, iso, to_millis
 from retrograph.errors import ConfigurationError, DependencyDown, IncompatibleGraph, ItemError, MissingExtra
 from retrograph.jobs.job import Job
 from retrograph.jobs.outcomes import ItemOutcome
@@ -219,6 +220,8 @@ class Worker:
 
     async def _done(self, message: Received, request: LoadRequest, job: Job | None) -> None:
         station = self._station
+        if request.as_of is None:  # fixed before anything is read, so that what is remembered never says too much
+            request = msgspec.structs.replace(request, as_of=iso(to_millis(self._clock.now())))
         outcome = await self._loaded(request)
         if job is None and outcome.status == "failed":
             self._log.warning("load-failed", error=outcome.message, receives=message.receives)

@@ -14,11 +14,12 @@ from retrograph.jobs.meter import Meter
 from retrograph.jobs.work import Outcome
 from retrograph.loading.user_history import HistoryServices, HistorySpec, LoadHooks, UserHistoryLoad
 from retrograph.queue.books import Books
-from retrograph.queue.memory import NoMemory
 from retrograph.queue.message import LoadRequest
 from retrograph.queue.outage import Outages
+from retrograph.queue.remembering import Remembering
 from retrograph.queue.worker import Lane, Station, Worker
 from retrograph.upstream.pressures import Pressures
+from retrograph.wiring.caches import open_cache
 from retrograph.wiring.purchases import Target
 from retrograph.wiring.queues import NOT_CONFIGURED, open_sqs
 from retrograph.wiring.service import Parts
@@ -125,13 +126,14 @@ async def open_workforce(
     async with AsyncExitStack() as stack:
         loader = HistoryLoader(settings, target, parts.clock, meter)
         stack.push_async_callback(loader.close)
+        cache = await stack.enter_async_context(open_cache(settings, parts.clock))
         graph_id = await parts.graph_id()
         station = Station(
             graph_id=graph_id,
             loader=loader,
             books=Books(parts.store, graph_id, parts.clock),
             outages=Outages(loader.ping, parts.clock),
-            memory=NoMemory(),
+            memory=Remembering(cache, graph_id, parts.clock),
             clock=parts.clock,
         )
         workers = []
