@@ -20,3 +20,12 @@ class Blobs(Protocol):
     async def version(self, location: str) -> str:
         """What changes whenever the content does, without reading it. Raises the same."""
         ...
+
+
+class WritableBlobs(Blobs, Protocol):
+    """Those whose content may be replaced."""
+
+    async def replace(self, location: str, content: bytes, version: str) -> None:
+        """Puts a new content in the place of that version, whole or not at all. Raises UsageError where it has
+        changed meanwhile, and what `read` raises."""
+        ...

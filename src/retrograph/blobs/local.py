@@ -1,13 +1,15 @@
 """Files of this machine."""
 
 import asyncio
+import os
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from retrograph.blobs.blobs import BLOCK_BYTES
-from retrograph.errors import ConfigurationError, NotFound
+from retrograph.errors import ConfigurationError, NotFound, UsageError
 
 
 class LocalFiles:
@@ -27,6 +29,10 @@ class LocalFiles:
         """Its last change and its size; its inode too, because a file that replaces another may be just as old."""
         path = path_of(location)
         return await asyncio.to_thread(_version, path)
+
+    async def replace(self, location: str, content: bytes, version: str) -> None:
+        """By a rename, so that nobody ever reads half of it; it keeps its owner's and others' rights."""
+        await asyncio.to_thread(_replace, path_of(location), content, version)
 
 
 def path_of(location: str) -> Path:
@@ -56,6 +62,28 @@ def _version(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
+
+
+def _replace(path: Path, content: bytes, version: str) -> None:
+    path = path.resolve()
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(path.stat().st_mode & 0o7777)
+            if _version(path) != version:
+                raise UsageError(f"{path} has changed meanwhile: look at it again, and try once more")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {path}") from error
+    except OSError as error:
+        raise ConfigurationError(f"the file {path} cannot be written: {error.strerror or error}") from error
 
 
 def _block(file: BinaryIO, path: Path) -> bytes:

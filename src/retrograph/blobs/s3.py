@@ -64,6 +64,25 @@ class S3Objects:
             raise translated(location, error) from error
         return found["e_tag"] or f"{found['last_modified'].isoformat()}-{found['size']}"
 
+    async def replace(self, location: str, content: bytes, version: str) -> None:
+        """In one request, which names the version that it replaces where the service can be asked for that."""
+        import obstore
+        from obstore.exceptions import BaseError, NotSupportedError, PreconditionError
+
+        bucket, key = _address(location)
+        store = self._bucket(bucket)
+        if await self.version(location) != version:
+            raise UsageError(f"{location} has changed meanwhile: look at it again, and try once more")
+        try:
+            try:
+                await obstore.put_async(store, key, content, mode={"e_tag": version}, use_multipart=False)
+            except NotSupportedError:
+                await obstore.put_async(store, key, content)
+        except PreconditionError as error:
+            raise UsageError(f"{location} has changed meanwhile: look at it again, and try once more") from error
+        except (BaseError, OSError, ValueError) as error:
+            raise translated(location, error) from error
+
     def _bucket(self, name: str) -> "S3Store":
         from obstore.store import S3Store
 

@@ -5,6 +5,7 @@ one seals it and requests its loads, under the key that they had. Whoever has le
 come back.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Final, Literal, Protocol
 from uuid import uuid4
@@ -15,6 +16,7 @@ from retrograph.cache.cache import Cache
 from retrograph.cache.keys import KNOWN_ENABLED, loaded_key, loaded_of
 from retrograph.clock import Clock
 from retrograph.enrolment.detections import Detection, DetectionStore, Looked
+from retrograph.enrolment.pausing import woken
 from retrograph.enrolment.requests import Batch, LoadRequests
 from retrograph.enrolment.window import Window, spared
 from retrograph.errors import DependencyDown, RetrographError
@@ -57,6 +59,13 @@ class Detector:
         self._flag = flag
         self._candidates = candidates
         self._loaded_into = loaded_into
+        self._wanted_by: str | None = None
+        self._wake = asyncio.Event()
+
+    def soon(self, who: str) -> None:
+        """Asks for a pass at once, in the background: somebody has changed whom the flag covers."""
+        self._wanted_by = who
+        self._wake.set()
 
     async def detect(self, who: str, rest_ms: int = 0) -> Detection | None:
         """One pass over the candidates; `None` where another one has begun within `rest_ms`. Its loads are requested
@@ -103,7 +112,10 @@ class Detector:
         told = ""
         while True:
             try:
-                if every_seconds:
+                if self._wanted_by is not None:
+                    await self.detect(self._wanted_by)
+                    self._wanted_by = None
+                elif every_seconds:
                     await self.detect("schedule", max(int(every_seconds * 1000), SOON_MS))
                 await self.finish()
                 told = ""
@@ -113,7 +125,7 @@ class Detector:
                 told = str(error)
             except Exception:
                 _log.exception("detector-waits")
-            await clock.sleep(LOOK_SECONDS)
+            await woken(self._wake, clock, LOOK_SECONDS)
 
     async def latest(self, limit: int = 50) -> Sequence[Detection]:
         """The latest passes."""

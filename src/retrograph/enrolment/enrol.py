@@ -18,6 +18,7 @@ from retrograph.cache.cache import Cache
 from retrograph.cache.keys import enrolled_key
 from retrograph.clock import Clock
 from retrograph.enrolment.listed import each
+from retrograph.enrolment.pausing import woken
 from retrograph.enrolment.requests import Batch, LoadRequests
 from retrograph.enrolment.store import EnrolmentStore, Load, NewEnrolment, Outstanding, Place
 from retrograph.enrolment.window import Window
@@ -79,15 +80,8 @@ class Enrolments:
     async def watch(self) -> None:
         """Does what is outstanding, at once when somebody is enrolled, until cancelled."""
         while True:
-            self._wake.clear()
             await self.step()
-            waiting = asyncio.ensure_future(self._wake.wait())
-            sleeping = asyncio.ensure_future(self._clock.sleep(LOOK_SECONDS))
-            try:
-                await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                waiting.cancel()
-                sleeping.cancel()
+            await woken(self._wake, self._clock, LOOK_SECONDS)
 
     async def step(self) -> None:
         """Everything that is outstanding, once. What fails is told, and left for the next time; no step waits for
@@ -106,6 +100,7 @@ class Enrolments:
         """After a flush, everybody once more."""
         if self._copied_all and await self._cache.get([self._copied_key]):
             return
+        self._copied_all = False
         # The mark comes first: a flush while everybody is copied takes it away as well.
         await self._cache.put({self._copied_key: "1"}, lifetime_seconds=_COPIED_SECONDS)
         place: Place | None = None

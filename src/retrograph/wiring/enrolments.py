@@ -136,7 +136,7 @@ def _candidates(settings: Settings, watched: WatchedFlags | None) -> Callable[[]
 async def _of_flag(settings: Settings, watched: WatchedFlags) -> AsyncIterator[str]:
     from retrograph.wiring.flags import users_of_flag
 
-    assert watched.coverage
+    _ = watched.coverage  # raises DependencyDown where it was never read
     async for user_id in users_of_flag(settings, watched.file, INGESTION, ()):
         yield user_id
 

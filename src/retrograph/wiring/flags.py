@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from retrograph.blobs.blobs import Blobs
+from retrograph.blobs.blobs import WritableBlobs
 from retrograph.blobs.local import LocalFiles
 from retrograph.blobs.s3 import S3Objects
 from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.errors import ConfigurationError, MissingExtra
+from retrograph.flags.changes import FlagChanges
 from retrograph.flags.flag_file import FlagFile
 from retrograph.flags.gate import Enrolled, FlagGate, Flags, Gate, OpenGate
 from retrograph.flags.listing import covered_users
@@ -18,7 +19,7 @@ from retrograph.flags.locations import Locations
 from retrograph.flags.watched import WatchedFlags
 
 
-def blobs_at(location: str) -> Blobs:
+def blobs_at(location: str) -> WritableBlobs:
     """Where this location lies. Raises ConfigurationError, MissingExtra."""
     scheme, separator, _ = location.partition("://")
     if not separator or scheme == "file":
@@ -116,3 +117,8 @@ def locations(settings: Settings) -> Locations:
 def users_of_flag(settings: Settings, flags: FlagFile, key: str, extra: Iterable[str]) -> AsyncIterator[str]:
     """Every user that the flag covers by name, and the extra ones. Raises NotFound."""
     return covered_users(flags.flag(key), flags.coverage.flags, locations(settings), blobs_at, extra)
+
+
+def flag_changes(settings: Settings, file: FlagFile) -> FlagChanges:
+    """What an operator may change about the flags of that file."""
+    return FlagChanges(file, locations(settings), blobs_at)

@@ -23,6 +23,7 @@ NAVIGATION: Final = (
     ("Purchases", "", "/purchases"),
     ("Identity", " Graph Backfill", "/identity"),
     ("Graph", "", "/graph"),
+    ("Flags", "", "/flags"),
     ("Health", "", "/health"),
 )
 """What an entry is called, what is added where there is room, and where it leads."""
