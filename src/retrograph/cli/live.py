@@ -39,6 +39,7 @@ async def _live(settings: "Settings", only: list[str], migrate: bool) -> None:
 
     from retrograph.cli.signals import Signals
     from retrograph.clock import SystemClock
+    from retrograph.wiring.enrolments import open_enrolled
     from retrograph.wiring.flags import open_gate
     from retrograph.wiring.graphs import build_graph
     from retrograph.wiring.live import open_live, topics_of
@@ -51,7 +52,8 @@ async def _live(settings: "Settings", only: list[str], migrate: bool) -> None:
     try:
         await opening.at_once_or_later()
         async with (
-            open_gate(settings, clock) as gate,
+            open_enrolled(settings, clock) as enrolled,
+            open_gate(settings, clock, enrolled) as gate,
             open_live(settings, topics, opening.graph, gate.gate, clock) as consumers,
         ):
 
@@ -86,7 +88,8 @@ async def _lag(settings: "Settings", as_json: bool) -> int:
     from retrograph.cli.exit_codes import of_error
     from retrograph.cli.output import complain
     from retrograph.clock import SystemClock
-    from retrograph.wiring.live import look_at_lag, topics_of
+    from retrograph.wiring.live import topics_of
+    from retrograph.wiring.live_board import look_at_lag
 
     found = await look_at_lag(settings, topics_of(settings), SystemClock())
     if as_json:
@@ -115,7 +118,8 @@ def reset(
 
 
 async def _reset(settings: "Settings", name: str, latest: bool) -> None:
-    from retrograph.wiring.live import reset_lost, topic_named
+    from retrograph.wiring.live import topic_named
+    from retrograph.wiring.live_board import reset_lost
 
     found = topic_named(settings, name)
     count = await reset_lost(found, latest=latest)
@@ -132,7 +136,8 @@ def list_letters(topic: Topic, as_json: AsJson = False) -> None:
 
 
 async def _list(settings: "Settings", name: str, as_json: bool) -> None:
-    from retrograph.wiring.live import dead_letters_of, topic_named
+    from retrograph.wiring.live import topic_named
+    from retrograph.wiring.live_board import dead_letters_of
 
     topic = topic_named(settings, name)
     filed = dead_letters_of(topic).filed(topic.name)
@@ -162,7 +167,8 @@ def replay(topic: Topic) -> None:
 
 
 async def _replay(settings: "Settings", name: str) -> None:
-    from retrograph.wiring.live import dead_letters_of, topic_named
+    from retrograph.wiring.live import topic_named
+    from retrograph.wiring.live_board import dead_letters_of
 
     topic = topic_named(settings, name)
     count = await dead_letters_of(topic).replay(topic.name)

@@ -31,6 +31,7 @@ def serve(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Serve the history services as well, on the sample: to try it all out.")
     ] = False,
+    live: Annotated[bool, typer.Option("--live", help="Consume events from Kafka as well.")] = False,
 ) -> None:
     """Serve the console and the API, run jobs in the background, and look after those that paused.
 
@@ -41,10 +42,12 @@ def serve(
         raise UsageError("the server needs an optional dependency: pip install 'retrograph[server]'")
     settings = configured(serves=True)
     chosen = settings.listen_port if port is None else port
-    run(_serve(settings, host, chosen, migrate=migrate, sandbox=sandbox, workers=workers))
+    run(_serve(settings, host, chosen, migrate=migrate, sandbox=sandbox, workers=workers, live=live))
 
 
-async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, sandbox: bool, workers: bool) -> None:
+async def _serve(
+    settings: "Settings", host: str, port: int, *, migrate: bool, sandbox: bool, workers: bool, live: bool
+) -> None:
     import asyncio
     from contextlib import AsyncExitStack
 
@@ -69,7 +72,7 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
             settings = _admin_here(settings, who())
         entry_store = await stack.enter_async_context(open_entry_store(settings))
         entry = await build_entry(settings, entry_store, SystemClock(), host=host)
-        served = await stack.enter_async_context(open_served(settings, migrate=migrate, workers=workers))
+        served = await stack.enter_async_context(open_served(settings, migrate=migrate, workers=workers, live=live))
         listening = bound(host, port)
         context = context_of(served, entry, window_ends=SAMPLE_ENDS if sandbox else None)
         server = listener(create_app(context))
@@ -77,6 +80,8 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
         async def end() -> None:
             server.should_exit = True
             served.news.close()
+            if served.live is not None:
+                served.live.end()
             await served.fleet.pause()
 
         with Signals(stop=end, pause=end).listening():
@@ -92,6 +97,8 @@ async def _serve(settings: "Settings", host: str, port: int, *, migrate: bool, s
                 if served.staff is not None:
                     await served.staff.stop()
             finally:
+                if served.live is not None:
+                    await served.live.ended()
                 beside.cancel()
                 await asyncio.gather(beside, return_exceptions=True)
 

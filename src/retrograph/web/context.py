@@ -17,6 +17,7 @@ from retrograph.telemetry.metrics import Metrics
 from retrograph.web.auth.entry import Entry
 from retrograph.wiring.backfills import Backfills
 from retrograph.wiring.flags import OpenedGate
+from retrograph.wiring.live_board import LiveBoard
 from retrograph.wiring.pings import Pings
 from retrograph.wiring.served import Served
 
@@ -41,6 +42,8 @@ class WebContext:
     enrolments: Enrolments
     gate: OpenedGate
     detector: Detector | None
+    board: LiveBoard | None = None
+    """How the live consumers stand."""
     window_ends: str | None = None
     """The end of the window that start forms propose: that of the sample, where this process serves it."""
 
@@ -62,6 +65,7 @@ def context_of(served: Served, entry: Entry, *, window_ends: str | None = None) 
         enrolments=served.enrolments,
         gate=served.gate,
         detector=served.detector,
+        board=served.board,
     )
 
 

@@ -1,15 +1,14 @@
-"""From settings to the live consumers, and to what tells and mends how they stand."""
+"""From settings to the live consumers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import structlog
 
-from retrograph.clock import Clock, to_millis
+from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.config.live import FactoidsSettings, IdentityEventsSettings, KafkaSettings, ReceiptEventsSettings
 from retrograph.errors import ConfigurationError, MissingExtra, RetrographError
@@ -19,16 +18,14 @@ from retrograph.graph.store import GraphStore
 from retrograph.graph.writer import GraphWriter
 from retrograph.live.cluster import FORMS, Cluster, Form, Topic
 from retrograph.live.consumer import Consumer
-from retrograph.live.lag import Lag, judged
 from retrograph.live.lane import Means, Tally, Writes
 from retrograph.loading.events import EventLoad, Factoids, IdentityEvents, Receipts
 from retrograph.loading.identity_events import JudgedEvents
 from retrograph.wiring.identity import check_extra, identifiers_of
 
-if TYPE_CHECKING:
-    from retrograph.live.dead_letters import DeadLetterFile
-
 RESTART_SECONDS: Final = 5.0
+END_SECONDS: Final = 30.0
+"""How long the batches under way may take, once told to end, and leaving the groups."""
 
 _log = structlog.get_logger()
 
@@ -100,6 +97,7 @@ class Live:
         self._clock = clock
         self._ending = asyncio.Event()
         self._consumers: dict[str, Consumer] = {}
+        self._running: asyncio.Task[None] | None = None
 
     def end(self) -> None:
         """The batches under way are finished, then `run` returns."""
@@ -107,8 +105,23 @@ class Live:
         for consumer in self._consumers.values():
             consumer.end()
 
+    async def ended(self) -> None:
+        """Ends, and waits for what is under way; not for ever: what is dropped comes again."""
+        self.end()
+        if self._running is not None:
+            await asyncio.wait([self._running], timeout=END_SECONDS)
+
     async def run(self) -> None:
         """Consumes until `end`. A consumer that breaks off is begun anew."""
+        self._running = asyncio.ensure_future(self._all())
+        try:
+            await asyncio.shield(self._running)
+        except asyncio.CancelledError:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+            raise
+
+    async def _all(self) -> None:
         async with asyncio.TaskGroup() as group:
             for topic in self.topics:
                 group.create_task(self._consumed(topic))
@@ -155,55 +168,3 @@ async def open_live(
             judge = JudgedEvents(identifiers_of(settings))
             writes["identity"] = EventLoad(IdentityEvents(IdentityWriter(graph, clock), judge), gate, graph.ping)
         yield Live(settings, topics, writes, clock)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicLag:
-    """One topic: its partitions, or why they cannot be seen."""
-
-    topic: Topic
-    partitions: Sequence[Lag] = ()
-    error: RetrographError | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """As doors print it."""
-        return {
-            "form": self.topic.form,
-            "topic": self.topic.name,
-            "group": self.topic.group,
-            "behind": sum(lag.behind for lag in self.partitions),
-            "partitions": [lag.as_json() for lag in self.partitions],
-            "error": None if self.error is None else str(self.error),
-        }
-
-
-async def look_at_lag(settings: Settings, topics: Sequence[Topic], clock: Clock) -> list[TopicLag]:
-    """How far each group is behind, all asked at once; a cluster that does not answer takes nothing from the others."""
-    return list(await asyncio.gather(*(_lag_of(settings, topic, clock) for topic in topics)))
-
-
-async def _lag_of(settings: Settings, topic: Topic, clock: Clock) -> TopicLag:
-    from retrograph.live.kafka.groups import KafkaGroups
-
-    try:
-        seen = await KafkaGroups().seen(topic)
-    except RetrographError as error:
-        return TopicLag(topic=topic, error=error)
-    now = to_millis(clock.now())
-    poll = settings.live.batch
-    lags = [judged(topic.form, topic.name, topic.group, each, poll=poll, now=now) for each in seen]
-    return TopicLag(topic=topic, partitions=lags)
-
-
-async def reset_lost(topic: Topic, *, latest: bool) -> int:
-    """Where a committed offset is lost, go on at the earliest record there is, or at the end. Raises UsageError."""
-    from retrograph.live.kafka.groups import KafkaGroups
-
-    return await KafkaGroups().reset(topic, latest=latest)
-
-
-def dead_letters_of(topic: Topic) -> "DeadLetterFile":
-    """What an operator does with the dead letters of that topic's cluster."""
-    from retrograph.live.kafka.letters import KafkaDeadLetters
-
-    return KafkaDeadLetters(topic.cluster)

@@ -26,6 +26,8 @@ from retrograph.service import Service
 from retrograph.telemetry.metrics import Metrics
 from retrograph.wiring.enrolments import FLAG, Kept, build_detector, build_enrolments, open_enrolled, open_kept
 from retrograph.wiring.flags import OpenedGate, open_gate
+from retrograph.wiring.live import Live, open_live, topics_of
+from retrograph.wiring.live_board import LiveBoard
 from retrograph.wiring.opening import Opening
 from retrograph.wiring.pings import Check, Pings, answering
 from retrograph.wiring.queues import QueueRequests
@@ -59,6 +61,9 @@ class Served:
     gate: OpenedGate
     detector: Detector | None
     """`None` where there are no flags, or none whose users it could walk."""
+    live: Live | None
+    """The consumers of this process, where it has any."""
+    board: LiveBoard
     staff: Staff | None = None
     """Workers that take users from the queues, where this process has any."""
 
@@ -70,6 +75,8 @@ class Served:
             group.create_task(self._kept("graph", self._graph))
             group.create_task(self._kept("sweep", self._swept))
             group.create_task(self._kept("enrolments", self.enrolments.watch))
+            if self.live is not None:
+                group.create_task(self._kept("live", self._consumed))
             if self.detector is not None:
                 group.create_task(self._kept("detector", self._detected))
             if self.staff is not None:
@@ -78,6 +85,11 @@ class Served:
     async def _graph(self) -> None:
         await self.opening.keep_trying(self.clock)
         await recounted(self.opening.graph, self.clock)
+
+    async def _consumed(self) -> None:
+        assert self.live is not None
+        await self.opening.keep_trying(self.clock)
+        await self.live.run()
 
     async def _detected(self) -> None:
         assert self.detector is not None
@@ -111,8 +123,11 @@ async def recounted(graph: GraphStore, clock: Clock) -> None:
 
 
 @asynccontextmanager
-async def open_served(settings: Settings, *, migrate: bool = False, workers: bool = False) -> AsyncIterator[Served]:
+async def open_served(
+    settings: Settings, *, migrate: bool = False, workers: bool = False, live: bool = False
+) -> AsyncIterator[Served]:
     """Opens it all; leaving pauses the jobs that run here and closes it. A graph that is down is opened later.
+    `live`: events are consumed as well.
 
     Raises DependencyDown where the store is down, ConfigurationError.
     """
@@ -127,6 +142,9 @@ async def open_served(settings: Settings, *, migrate: bool = False, workers: boo
         enrolled = await stack.enter_async_context(open_enrolled(settings, parts.clock, kept))
         gate = await stack.enter_async_context(open_gate(settings, parts.clock, enrolled))
         requests = _requests(settings, parts, fleet)
+        consumers = await _consumers(stack, settings, parts, gate) if live else None
+        board = LiveBoard(settings, parts.clock, consumers.tallies if consumers else {})
+        checks = await _checks(stack, settings, parts, parts.opening)
 
         async def cards() -> dict[str, Json]:
             return cards_as_json(await parts.service.tally(), here=len(fleet.running))
@@ -140,10 +158,12 @@ async def open_served(settings: Settings, *, migrate: bool = False, workers: boo
             news=News(parts.store, parts.service.live, cards, parts.clock),
             graph=GraphReader(parts.opening.graph, settings.identifiers.limits),
             opening=parts.opening,
-            pings=Pings(await _checks(stack, settings, parts, parts.opening) | _flag_checks(kept, gate), parts.clock),
+            pings=Pings(checks | _flag_checks(kept, gate) | _live_checks(board), parts.clock),
             metrics=metrics,
             enrolments=build_enrolments(kept, requests, parts.clock),
             gate=gate,
+            live=consumers,
+            board=board,
             detector=_detector(settings, kept, requests, gate, parts),
             staff=_staff(settings, parts, metrics) if workers else None,
         )
@@ -156,6 +176,16 @@ def _requests(settings: Settings, parts: Parts, fleet: Fleet) -> LoadRequests:
     if settings.queue.enrollment_url is None:
         return here
     return QueueRequests(settings.queue.enrollment_url, parts.graph_id, parts.clock, here)
+
+
+async def _consumers(stack: AsyncExitStack, settings: Settings, parts: Parts, gate: OpenedGate) -> Live:
+    assert parts.opening is not None
+    topics = topics_of(settings)
+    return await stack.enter_async_context(open_live(settings, topics, parts.opening.graph, gate.gate, parts.clock))
+
+
+def _live_checks(board: LiveBoard) -> dict[str, Check]:
+    return {"kafka": Check(ping=board.ping)} if board.topics else {}
 
 
 def _flag_checks(kept: Kept, gate: OpenedGate) -> dict[str, Check]:

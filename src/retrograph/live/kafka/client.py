@@ -10,6 +10,8 @@ from retrograph.live.log import DEPENDENCY
 
 ASK_SECONDS: Final = 10.0
 """How long a question to a cluster may take."""
+REPLAY_GROUP: Final = "retrograph-dead-letter-replay"
+"""A group that never reads: its offsets say which dead letters were replayed."""
 
 
 def client_settings(cluster: Cluster) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from retrograph.errors import DependencyDown, NotFound, UsageError
 from retrograph.live.cluster import Cluster, Topic
-from retrograph.live.kafka.client import ASK_SECONDS, client_settings, down
+from retrograph.live.dead_letters import dead_letter_topic
+from retrograph.live.kafka.client import ASK_SECONDS, REPLAY_GROUP, client_settings, down
 from retrograph.live.lag import Seen
 from retrograph.live.log import DEPENDENCY
 
@@ -21,6 +22,7 @@ LOOK_SECONDS: Final = 3.0
 """How long to wait for the oldest unread records: their age is told where they come in time."""
 
 
+PING_SECONDS: Final = 3.0
 TRIES: Final = 10
 TRY_SECONDS: Final = 0.5
 
@@ -41,6 +43,14 @@ class KafkaGroups:
     async def seen(self, topic: Topic) -> list[Seen]:
         """Every partition, in order. Raises DependencyDown, NotFound where there is no such topic."""
         return await _in_thread(_seen, topic)
+
+    async def dead_letters(self, topic: Topic) -> int:
+        """How many dead letters of the topic were not replayed. Raises DependencyDown."""
+        return await _in_thread(_dead, topic)
+
+    async def ping(self, topic: Topic) -> None:
+        """Raises DependencyDown unless the topic's cluster answers."""
+        await _in_thread(lambda of: _admin(of.cluster).list_topics(of.name, timeout=PING_SECONDS), topic)
 
     async def reset(self, topic: Topic, *, latest: bool = False) -> int:
         """Commits the earliest offset (or the latest one) for every partition whose committed offset is lost; returns
@@ -155,6 +165,18 @@ def _oldest(topic: Topic, offsets: Mapping[int, int]) -> dict[int, int]:
     finally:
         consumer.close()
     return found
+
+
+def _dead(topic: Topic) -> int:
+    letters = replace(topic, name=dead_letter_topic(topic.name), group=REPLAY_GROUP)
+    admin = _admin(topic.cluster)
+    try:
+        places = _partitions(admin, letters)
+    except NotFound:
+        return 0
+    first, end = _ends(admin, places, _EARLIEST), _ends(admin, places, _LATEST)
+    replayed = _committed(admin, letters, places)
+    return sum(end[number] - max(at, replayed.get(number, at)) for number, at in first.items())
 
 
 def _reset(topic: Topic, latest: bool) -> int:

@@ -20,11 +20,10 @@ from confluent_kafka.cimpl import NewTopic
 from retrograph.errors import DependencyDown, NotFound
 from retrograph.live.cluster import Cluster
 from retrograph.live.dead_letters import DeadLetter, Filed, dead_letter_topic
-from retrograph.live.kafka.client import ASK_SECONDS, client_settings, down
+from retrograph.live.kafka.client import ASK_SECONDS, REPLAY_GROUP, client_settings, down
 from retrograph.live.log import DEPENDENCY
 
 SEND_SECONDS: Final = 30.0
-REPLAY_GROUP: Final = "retrograph-dead-letter-replay"
 PAGE: Final = 500
 
 EMPTY_POLLS: Final = 5

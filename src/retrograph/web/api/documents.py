@@ -281,3 +281,32 @@ class HealthDocument(_Document):
 
     status: Literal["up", "down"]
     dependencies: dict[str, dict[str, Any]] = {}
+
+
+class LagDocument(_Document):
+    """One partition of a topic."""
+
+    partition: int
+    state: Literal["caught up", "behind", "not consuming", "offset lost"]
+    behind: int = Field(description="Events that are there and not done with.")
+    minutes: float | None = Field(description="How old the oldest of them is.")
+    words: str
+
+
+class TopicLagDocument(_Document):
+    """One topic and the group that reads it."""
+
+    form: Literal["receipts", "factoids", "identity"]
+    topic: str
+    group: str
+    behind: int
+    dead_letters: int = Field(description="Those that were not replayed.")
+    partitions: list[LagDocument]
+    waiting: list[str] = Field(description="What the consumer of this process waits for.")
+    error: str | None = Field(description="Why the topic cannot be looked at.")
+
+
+class LiveDocument(_Document):
+    """The topics that are configured."""
+
+    topics: list[TopicLagDocument]

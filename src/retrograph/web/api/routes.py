@@ -5,7 +5,7 @@ from fastapi.responses import JSONResponse
 
 from retrograph.jobs.view import cards_as_json
 from retrograph.web.api import documents as shapes
-from retrograph.web.api import events, graph, jobs, uploads
+from retrograph.web.api import events, graph, jobs, live, uploads
 from retrograph.web.api.answers import problems
 from retrograph.web.context import Context
 
@@ -19,5 +19,5 @@ async def cards(context: Context) -> JSONResponse:
     return JSONResponse(cards_as_json(tally, here=len(context.fleet.running)))
 
 
-for part in (jobs, uploads, events, graph):
+for part in (jobs, uploads, events, graph, live):
     router.include_router(part.router)

@@ -24,6 +24,7 @@ NAVIGATION: Final = (
     ("Identity", " Graph Backfill", "/identity"),
     ("Graph", "", "/graph"),
     ("Flags", "", "/flags"),
+    ("Live", "", "/live"),
     ("Health", "", "/health"),
 )
 """What an entry is called, what is added where there is room, and where it leads."""

@@ -35,6 +35,7 @@ class _Context:
     fleet: Fleet
     graph: GraphReader
     window_ends: str | None = None
+    board: None = None
 
 
 class Pages:
