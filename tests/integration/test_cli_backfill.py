@@ -114,6 +114,22 @@ def test_a_dry_run_needs_no_service_and_makes_no_graph(cli: CommandLine) -> None
     assert not (cli.directory / "retrograph.db").exists()
 
 
+def test_after_a_dry_run_its_key_alone_runs_it_for_real(cli: CommandLine) -> None:
+    dry = cli.run(*backfill("some.txt", *FAST, "--lookback-days", "200", "--dry-run", "--json"))
+    (cli.directory / "some.txt").write_text("somebody else\n")
+    real = cli.run("backfill", "purchases", "--key", dry.json["key"], *FAST[:2], "--json")
+    assert real.code == 0, real.err
+    assert real.json["key"] == dry.json["key"].removesuffix(":dry-run")
+    assert (real.json["processed"], real.json["found"]["purchases"] > 0) == (40, True)
+    assert {name: real.json["spec"][name] for name in ("as_of", "lookback_days", "dry_run")} == {
+        "as_of": dry.json["spec"]["as_of"],
+        "lookback_days": 200,
+        "dry_run": False,
+    }
+    tried = cli.run("backfill", "purchases", "--key", real.json["key"], "--dry-run", "--json")
+    assert (tried.code, tried.json["skipped"], tried.json["spec"]["lookback_days"]) == (0, 40, 200)
+
+
 def test_ctrl_c_stops_it_and_the_same_command_resumes_it(cli: CommandLine) -> None:
     slow = backfill("users.txt", "--rate-limit", "20", "--key", "slow")
     with cli.running(*slow) as process:

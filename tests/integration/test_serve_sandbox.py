@@ -32,6 +32,14 @@ def test_the_server_brings_its_own_history_along(tmp_path: Path) -> None:
                 server.told,
             )
             assert job is not None and (job["processed"], job["failed"]) == (20, 0)
+            tried = {"kind": "purchases", "key": "tried", "user_ids": users[:3], "as_of": AS_OF, "dry_run": True}
+            dry = client.post("/api/v1/jobs", json=tried).json()["job"]
+            wait_for(lambda: client.get(f"/api/v1/jobs/{dry['job_id']}").json()["state"] == "succeeded", "the dry run")
+            for_real = client.post("/api/v1/jobs", json={"kind": "purchases", "key": dry["job_id"]})
+            assert for_real.status_code == 202, for_real.text
+            begun = for_real.json()["job"]
+            assert (begun["key"], begun["total"], begun["spec"]["as_of"][:10]) == ("tried", 3, AS_OF)
+            assert begun["spec"]["dry_run"] is False
         assert server.stop() == 0
     finally:
         server.close()

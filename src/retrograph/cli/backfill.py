@@ -128,13 +128,16 @@ async def _purchases(
     asked = parameters.read(given, from_text=True)
     if key is not None:
         checked_key(key)
-    users = await read_users(chosen)
-    key, users = await resumed(settings, chosen, key, users, reset=asked.reset_cursor)
+    named = await read_users(chosen)
+    known = await resumed(settings, chosen, key, named, reset=asked.reset_cursor, dry_run=asked.dry_run)
+    users, given = known.source, {**known.window, **{name: value for name, value in given.items() if value is not None}}
     if not asked.dry_run:
         await _check_way(settings, sent=asked.changes.get("executor") == "queue")
     display = Display()
     needs_graph = not asked.dry_run or isinstance(users, GraphUsers)
     async with open_service(settings, starts=True, graph=needs_graph, migrate=manner.migrate) as service:
-        request = StartRequest(kind="purchases", source=users, parameters=given, key=key, who=who(), from_text=True)
+        request = StartRequest(
+            kind="purchases", source=users, parameters=given, key=known.key, who=who(), from_text=True
+        )
         answer = await service.start(request, display)
         return await follow(service, answer, display, once=manner.once, as_json=manner.as_json)

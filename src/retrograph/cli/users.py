@@ -1,7 +1,8 @@
 """Which users a backfill loads: one of several ways to say it, or a job that knows them already."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from retrograph.errors import UsageError
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
+    from retrograph.wiring.choosing import Continued
     from retrograph.wiring.purchases import UserSource
 
 GRAPH_SOURCES = ("neo4j", "graph")
@@ -55,20 +57,37 @@ async def read_users(chosen: Chosen) -> "UserSource | None":
 
 
 async def resumed(
-    settings: "Settings", chosen: Chosen, key: str | None, users: "UserSource | None", *, reset: bool
-) -> "tuple[str | None, UserSource]":
-    """The key and the users to start with: a job that is named alone goes on with the users it has frozen."""
-    if users is not None:
-        return key, users
-    named = key or (key_in(chosen.resume_from) if chosen.resume_from else None)
-    if named is None or reset:
-        raise UsageError("say which users to load: --user-id, --user-file, --s3-uri or --source neo4j")
+    settings: "Settings",
+    chosen: Chosen,
+    key: str | None,
+    users: "UserSource | None",
+    *,
+    reset: bool,
+    dry_run: bool,
+) -> "Continued":
+    """The key and the users to start with: a job that is named alone goes on with the users it has frozen, and after a
+    dry run the real job begins with the users and the window that were tried."""
+    from retrograph.wiring.choosing import Continued, continued
     from retrograph.wiring.purchases import FrozenUsers
     from retrograph.wiring.service import open_service
 
+    if users is not None:
+        return Continued(key=key, source=users, window={})
+    named = key or (key_in(chosen.resume_from) if chosen.resume_from else None)
+    if named is None or reset:
+        raise UsageError("say which users to load: --user-id, --user-file, --s3-uri or --source neo4j")
     async with open_service(settings) as service:
-        job = await service.show(named)
-    return job.key, FrozenUsers(digest=job.spec.digest, source=dict(job.spec.source))
+        known = await continued(service, named, dry_run=dry_run)
+        frozen = known.source
+        if not isinstance(frozen, FrozenUsers) or frozen.ids is None or not known.window:
+            return known
+        ids = [user_id async for user_id in frozen.ids]
+    return replace(known, source=replace(frozen, ids=_each(ids)))
+
+
+async def _each(ids: list[str]) -> AsyncIterator[str]:
+    for user_id in ids:
+        yield user_id
 
 
 def key_in(file: Path) -> str:

@@ -1,11 +1,13 @@
 """Which users a start is for, however a door has been told: the one place that turns words into a kind's source."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from retrograph.clock import iso
 from retrograph.config import Settings
 from retrograph.errors import UsageError
+from retrograph.jobs.keys import DRY_RUN_SUFFIX
 from retrograph.service import Service
 from retrograph.wiring import purchases
 from retrograph.wiring.identity import ConfiguredUsers
@@ -54,6 +56,31 @@ async def source_of(
         raise UsageError("say which users to load: user_ids, s3_uri, upload_id or source", field="user_ids")
     job = await service.show(key)
     return purchases.FrozenUsers(digest=job.spec.digest, source=dict(job.spec.source))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continued:
+    """What a start means that names a key alone. `window` are parameters that hold where none are given."""
+
+    key: str | None
+    source: purchases.UserSource
+    window: Mapping[str, object]
+
+
+async def continued(service: Service, key: str, *, dry_run: bool) -> Continued:
+    """The job of that key goes on with the users that it has frozen. Where there is only its dry run, the real job
+    begins with the users and the window that were tried; in the same way a job can be tried that stands.
+
+    Raises NotFound.
+    """
+    job = await service.show(key)
+    ids = None if job.list_id is None else service.items(job.job_id)
+    source = purchases.FrozenUsers(digest=job.spec.digest, source=dict(job.spec.source), ids=ids)
+    if job.spec.dry_run == dry_run:
+        return Continued(key=job.key, source=source, window={})
+    window = {"as_of": iso(job.spec.as_of), "lookback_days": job.spec.lookback_days}
+    name = job.key if dry_run else job.key.removesuffix(DRY_RUN_SUFFIX)
+    return Continued(key=name, source=source, window=window)
 
 
 async def _named(service: Service, chosen: Chosen) -> purchases.UserSource:

@@ -13,7 +13,7 @@ from retrograph.jobs.requests import StartRequest
 from retrograph.jobs.text import stored
 from retrograph.web.api.bodies import read_object
 from retrograph.web.context import WebContext
-from retrograph.wiring.choosing import Chosen, source_of
+from retrograph.wiring.choosing import Chosen, continued, source_of
 
 SOURCES: Final = ("user_ids", "s3_uri", "source", "upload_id")
 
@@ -34,6 +34,11 @@ async def start_request(context: WebContext, body: dict[str, Any], who: str) -> 
         source=text_of(given, "source"),
         upload_id=text_of(given, "upload_id"),
     )
+    if key is not None and kind == "purchases" and not chosen.names() and not asked.reset_cursor:
+        known = await continued(context.service, key, dry_run=asked.dry_run)
+        return StartRequest(
+            kind=kind, source=known.source, parameters={**known.window, **wanted}, key=known.key, who=who
+        )
     source = await source_of(context.service, context.settings, kind, chosen, key, reset=asked.reset_cursor)
     return StartRequest(kind=kind, source=source, parameters=wanted, key=key, who=who)
 
@@ -105,7 +110,11 @@ _TEXT: Final = {"type": ["string", "null"]}
 START: Final = _body(
     {
         "kind": {"type": "string", "description": "`purchases` or `identity`."},
-        "key": {**_TEXT, "description": "The job's name; without one it is derived from the source and the window."},
+        "key": {
+            **_TEXT,
+            "description": "The job's name; without one it is derived from the source and the window. Alone it goes "
+            "on with the users of that job; after a dry run it begins the real job with the users that were tried.",
+        },
         "user_ids": {**_LIST, "description": "The users; at most one way to name them may be given."},
         "s3_uri": {**_TEXT, "description": "An object that lists them: `s3://bucket/key`."},
         "source": {**_TEXT, "description": "`neo4j`: every user that the graph holds."},
