@@ -103,6 +103,16 @@ async def test_runs_and_log_say_who_and_when(pages: Pages) -> None:
     assert "ann" in log
 
 
+async def test_every_part_of_the_page_offers_to_copy_the_job(pages: Pages) -> None:
+    job = await pages.world.run(key="cohort")
+    for tab in ("", "/failures", "/runs"):
+        page = await pages.text(f"/jobs/{job.job_id}{tab}")
+        for copied in ("copied-command", "copied-curl", "copied-id"):
+            assert f'data-copy="{copied}"' in page
+            assert page.count(f'id="{copied}"') == 1
+        assert "retrograph backfill purchases --key cohort" in page
+
+
 @pytest.mark.parametrize("tab", ["", "/failures", "/spec", "/runs", "/log"])
 async def test_text_from_outside_stays_text(pages: Pages, tab: str) -> None:
     pages.world.load.script[HOSTILE] = ServiceFailed(f"{HOSTILE} \u202e", dependency="products")

@@ -120,8 +120,6 @@ async def spec(context: Context, request: Request, key: str) -> HTMLResponse:
         "Spec",
         parameters=job_page.parameters(job),
         clamped=await _clamped(context, job),
-        command_line=commands.command_line(job),
-        curl=commands.curl(job, str(request.base_url)),
         source=job_page.source_text(job),
         window=job_page.window(job),
     )
@@ -168,6 +166,9 @@ def _page(context: WebContext, request: Request, job: Job, tab: str, **values: A
         tabs=job_page.tabs(job),
         actions=job_page.actions(job),
         failures_at=job_page.address(job, "Failures"),
+        spec_at=job_page.address(job, "Spec"),
+        command_line=commands.command_line(job),
+        curl=commands.curl(job, str(request.base_url)),
         **values,
     )
 

@@ -10,7 +10,12 @@ export function startCopy() {
     try {
       await navigator.clipboard.writeText(source.textContent);
       toast("Copied");
+      button.closest("[popover]")?.hidePopover();
     } catch {
+      if (source.hidden) {
+        toast("This browser does not let pages copy: the texts are under Spec");
+        return;
+      }
       document.getSelection().selectAllChildren(source);
       toast("Selected: press Ctrl+C to copy");
     }
