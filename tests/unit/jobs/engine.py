@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
+from retrograph.jobs.courier import Couriers
 from retrograph.jobs.job import Job
 from retrograph.jobs.kind import Resolved
 from retrograph.jobs.progress import Progress
@@ -126,6 +127,7 @@ class World:
         self.clock = SteppedClock()
         self.notes = Notes()
         self.graph = "graph-1"
+        self.couriers: Couriers | None = None
         self.kinds: Mapping[str, Scripted] = {
             "purchases": Scripted("purchases", self.load),
             "identity": Scripted("identity", self.load, grows=True),
@@ -148,7 +150,7 @@ class World:
 
         store = SqlJobStore(await open_database(self.url, synchronous="NORMAL"))
         engine = Engine(lease_seconds=self.lease_seconds, holder=holder)
-        return store, Service(store, self.kinds, graph, self.clock, engine)
+        return store, Service(store, self.kinds, graph, self.clock, engine, couriers=self.couriers)
 
     async def start(
         self, source: object = None, kind: str = "purchases", key: str | None = None, **parameters: object
