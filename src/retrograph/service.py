@@ -7,6 +7,7 @@ the store.
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from retrograph.clock import MILLIS_PER_DAY, Clock, to_millis
 from retrograph.errors import DependencyDown, NotFound, UsageError
@@ -21,6 +22,7 @@ from retrograph.jobs.kind import Kind
 from retrograph.jobs.live import Live
 from retrograph.jobs.meter import Meter, MeteredLoad
 from retrograph.jobs.objects import Entry, ObjectLedger, ObjectQuery, Totals
+from retrograph.jobs.outcomes import Attempt
 from retrograph.jobs.outlook import Outlook, outlook
 from retrograph.jobs.progress import Progress, Silent, Watch
 from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPage, JobQuery, JobTally, Selection
@@ -48,6 +50,9 @@ __all__ = [
     "Watch",
     "job_as_json",
 ]
+
+_LOOKED_UP: Final = 500
+"""Ids asked about at once."""
 
 
 class Service:
@@ -99,6 +104,27 @@ class Service:
             raise UsageError(f"job {job.key} has no ids of its own: say which ones to load")
         async for item in FrozenItems(self._store, job.list_id, job.total or 0).walk(None):
             yield item.key
+
+    async def unsent(self, key: str) -> AsyncIterator[str]:
+        """The ids of a job that is sent through a queue which no checkpoint has noted as sent, in order. Raises
+        NotFound."""
+        job = await self.show(key)
+        if job.list_id is None:
+            return
+        waiting: list[str] = []
+        async for item in FrozenItems(self._store, job.list_id, job.total or 0).walk(job.cursor):
+            waiting.append(item.key)
+            if len(waiting) == _LOOKED_UP:
+                for one in await self._not_noted(job, waiting):
+                    yield one
+                waiting = []
+        for one in await self._not_noted(job, waiting):
+            yield one
+
+    async def _not_noted(self, job: Job, items: Sequence[str]) -> Sequence[str]:
+        first = job.attempt_base + 1
+        noted = await self._store.noted(job.job_id, [Attempt(item, first) for item in items])
+        return [item for item in items if Attempt(item, first) not in noted]
 
     async def retry(
         self,

@@ -224,6 +224,22 @@ def test_an_outage_of_the_services_uses_up_no_receives(
     assert counts(job) == (10, 0, 0, 10, 10)
 
 
+def test_whom_a_command_could_not_send_is_in_a_file_to_go_on_with(place: Place, queue: Queue, history: History) -> None:
+    users = history.some[:FEW]
+    with place.cli.running(*sends(place, users, "--rate-limit", "5", "--batch-size", "5", "--once")) as sending:
+        until(lambda: (place.row("sent") or {"sent": 0})["sent"] >= 5, "the first are sent")
+        sending.send_signal(signal.SIGINT)
+        ended(outcome(sending), 130)
+    sent = place.job()["sent"]
+    file = place.directory / "story.remaining.txt"
+    assert file.read_text().split() == list(users[sent:])
+    with workers(place, 1):
+        resume = ["backfill", "purchases", "--resume-from", file.name, "--rate-limit", "10000", "--executor", "queue"]
+        job = ended(place.cli.run(*resume, "--json"))
+    assert (job["key"], job["state"], *counts(job)) == ("story", "succeeded", FEW, 0, 0, FEW, FEW)
+    assert not file.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "words"),
     [

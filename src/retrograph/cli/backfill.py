@@ -119,6 +119,7 @@ async def _purchases(
     """Everything that can be wrong with the input is found before anything is opened that would be written to."""
     from retrograph.cli.display import Display
     from retrograph.cli.foreground import follow, who
+    from retrograph.cli.remaining import keep_remaining
     from retrograph.jobs import parameters
     from retrograph.jobs.keys import checked_key
     from retrograph.service import StartRequest
@@ -140,4 +141,7 @@ async def _purchases(
             kind="purchases", source=users, parameters=given, key=known.key, who=who(), from_text=True
         )
         answer = await service.start(request, display)
-        return await follow(service, answer, display, once=manner.once, as_json=manner.as_json)
+        code = await follow(service, answer, display, once=manner.once, as_json=manner.as_json)
+        if answer.started:
+            await keep_remaining(service, answer.job.job_id)
+        return code

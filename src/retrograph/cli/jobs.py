@@ -1,5 +1,6 @@
 """`retrograph jobs`: the operator's verbs. All but `retry` work from any machine that reaches the store."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -183,11 +184,28 @@ def failures(
     ] = None,
     resolved: Annotated[bool, typer.Option("--resolved", help="Those that a retry has mended instead.")] = False,
     limit: Annotated[int, typer.Option(help="How many at most; --json prints all.", min=1, max=10_000)] = 1_000,
+    export: Annotated[
+        Path | None, typer.Option(help="Write their ids to this file, one a line.", metavar="FILE")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the users that failed, with the reasons, and how many failed of which cause."""
     query = {"error_class": error_class, "cause": cause, "resolved": resolved}
-    run(_failures(configured(), key, query, limit, as_json))
+    if export is not None:
+        run(_exported(configured(), key, query, export))
+    else:
+        run(_failures(configured(), key, query, limit, as_json))
+
+
+async def _exported(settings: "Settings", key: str, query: dict[str, Any], file: Path) -> None:
+    from retrograph.cli.remaining import written
+    from retrograph.jobs.queries import FailureQuery
+    from retrograph.wiring.service import open_service
+
+    async with open_service(settings) as service:
+        ids = (failure.item async for failure in service.failures(key, FailureQuery(**query)))
+        count = await written(ids, file)
+    say(f"{count:,} users in {file}" if count else "there are none")
 
 
 async def _failures(settings: "Settings", key: str, query: dict[str, Any], limit: int, as_json: bool) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrograph.errors import UsageError
+from retrograph.cli.remaining import key_of
+from retrograph.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
@@ -68,7 +69,7 @@ async def resumed(
     """The key and the users to start with: a job that is named alone goes on with the users it has frozen, and after a
     dry run the real job begins with the users and the window that were tried."""
     from retrograph.wiring.choosing import Continued, continued
-    from retrograph.wiring.purchases import FrozenUsers
+    from retrograph.wiring.purchases import FrozenUsers, users_in_file
     from retrograph.wiring.service import open_service
 
     if users is not None:
@@ -76,12 +77,17 @@ async def resumed(
     named = key or (key_in(chosen.resume_from) if chosen.resume_from else None)
     if named is None or reset:
         raise UsageError("say which users to load: --user-id, --user-file, --s3-uri or --source neo4j")
-    async with open_service(settings) as service:
-        known = await continued(service, named, dry_run=dry_run)
-        frozen = known.source
-        if not isinstance(frozen, FrozenUsers) or frozen.ids is None or not known.window:
-            return known
-        ids = [user_id async for user_id in frozen.ids]
+    try:
+        async with open_service(settings) as service:
+            known = await continued(service, named, dry_run=dry_run)
+            frozen = known.source
+            if not isinstance(frozen, FrozenUsers) or frozen.ids is None or not known.window:
+                return known
+            ids = [user_id async for user_id in frozen.ids]
+    except NotFound:
+        if key is not None or chosen.resume_from is None or key_of(chosen.resume_from) is None:
+            raise
+        return Continued(key=None, source=await users_in_file(str(chosen.resume_from)), window={})
     return replace(known, source=replace(frozen, ids=_each(ids)))
 
 
@@ -91,7 +97,11 @@ async def _each(ids: list[str]) -> AsyncIterator[str]:
 
 
 def key_in(file: Path) -> str:
-    """The key of the job that an earlier `--json` printed into a file."""
+    """The key of the job that an earlier `--json` printed into a file, or that has left a file of ids not sent."""
+    if (left := key_of(file)) is not None:
+        if not file.exists():
+            raise UsageError(f"--resume-from names {file}, which does not exist")
+        return left
     try:
         document = json.loads(file.read_text("utf-8"))
         key = document["key"]

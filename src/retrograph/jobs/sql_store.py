@@ -31,7 +31,7 @@ from retrograph.jobs.sql import (
     uploads,
 )
 from retrograph.jobs.sql.glances import glances
-from retrograph.jobs.sql.outcomes import answered, expire, record
+from retrograph.jobs.sql.outcomes import answered, expire, noted, record
 from retrograph.jobs.state import HELD
 from retrograph.jobs.store import Asked, Checkpoint, Claim, ClaimAnswer, Ending, Held, Lease, NewJob
 from retrograph.jobs.uploads import Upload
@@ -110,6 +110,9 @@ class SqlJobStore:
 
     async def answered(self, job_id: str, attempts: Sequence[Attempt]) -> Mapping[Attempt, str]:
         return await self._database.read(partial(answered, job_id=job_id, attempts=attempts))
+
+    async def noted(self, job_id: str, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        return await self._database.read(partial(noted, job_id=job_id, attempts=attempts))
 
     async def settle(self, job_id: str) -> Settled:
         return await self._database.write(partial(settling.settle, self._database, job_id=job_id))

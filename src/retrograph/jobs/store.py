@@ -241,6 +241,10 @@ class JobStore(UploadStore, Protocol):
         """Those of the attempts that have an outcome, and which."""
         ...
 
+    async def noted(self, job_id: str, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        """Those of the attempts that a checkpoint has noted as sent."""
+        ...
+
     async def settle(self, job_id: str) -> Settled:
         """Counts outcomes of attempts that a checkpoint has noted as sent, at most a thousand; needs no lease."""
         ...

@@ -103,7 +103,8 @@ async def passing(world: World, running: "asyncio.Task[Job]") -> Job:
 
 
 async def run(world: World, source: object = None, key: str | None = None, **parameters: object) -> Job:
-    answer: StartAnswer = await world.start(source, key=key, **{"executor": "queue", **parameters})
+    parameters.setdefault("executor", "queue")
+    answer: StartAnswer = await world.start(source, "purchases", key, **parameters)
     assert answer.started, answer.message
     return await passing(world, asyncio.create_task(world.service.run(answer, world.notes, once=True)))
 

@@ -63,6 +63,17 @@ def answered(connection: Connection, job_id: str, attempts: Sequence[Attempt]) -
     return found
 
 
+def noted(connection: Connection, job_id: str, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+    """See `JobStore.noted`."""
+    found: set[Attempt] = set()
+    for some in portions(attempts):
+        these = tuple_(outcomes.c.item, outcomes.c.attempt).in_([tuple(attempt) for attempt in some])
+        wanted = select(outcomes.c.item, outcomes.c.attempt)
+        rows = connection.execute(wanted.where(outcomes.c.job_id == job_id, these, outcomes.c.sent_at.is_not(None)))
+        found |= {Attempt(item, attempt) for item, attempt in rows}
+    return frozenset(found)
+
+
 def expire(database: Database, connection: Connection, job_id: str, after_ms: int) -> int:
     """See `JobStore.expire`."""
     now = database.now(connection)
