@@ -18,6 +18,7 @@ from retrograph.cli import (
     backfill,
     cache,
     demo,
+    detect,
     doctor,
     flags,
     graph,
@@ -52,6 +53,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(tokens.app, name="tokens")
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
+app.command("detect")(detect.detect)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

@@ -9,6 +9,8 @@ from typing import Final
 
 from retrograph.blobs.local import LocalFiles
 from retrograph.blobs.s3 import S3Objects
+from retrograph.cache.cache import Cache
+from retrograph.cache.keys import LoadedInto
 from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.errors import UsageError
@@ -21,6 +23,7 @@ from retrograph.jobs.job import Job, Json
 from retrograph.jobs.kind import Resolved
 from retrograph.jobs.uploads import Upload
 from retrograph.jobs.work import Load, Outcome, Permit, Source, unconditionally
+from retrograph.loading.noted import NotedLoad
 from retrograph.loading.user_history import GRAPH, HistorySpec, LoadHooks, UserHistoryLoad
 from retrograph.sources.user_ids import ids_from_graph, ids_from_list, ids_inline
 from retrograph.upstream.http import Http
@@ -95,6 +98,8 @@ class Target:
     graph: GraphStore
     writer: GraphWriter
     http: Http
+    cache: Cache
+    """Where it is noted who was loaded."""
 
 
 class SentAway:
@@ -165,7 +170,9 @@ class Purchases:
             lookback_days=job.spec.lookback_days,
             item_seconds=self._settings.http.item_seconds,
         )
-        return UserHistoryLoad(services, target.writer, spec, self._hooks(target, pressures), clock)
+        load = UserHistoryLoad(services, target.writer, spec, self._hooks(target, pressures), clock)
+        into = LoadedInto(graph_id=target.graph.identity.graph_id, as_of=job.spec.as_of)
+        return NotedLoad(load, target.cache, into)
 
     @property
     def _open(self) -> Target:

@@ -145,10 +145,13 @@ def _kinds(
 
 async def _target(stack: AsyncExitStack, settings: Settings, graph: GraphStore, clock: Clock) -> "Target":
     from retrograph.graph.writer import GraphWriter
+    from retrograph.wiring.caches import build_cache
     from retrograph.wiring.purchases import Target
     from retrograph.wiring.upstream import http_client
 
     http = http_client(settings, clock)
     stack.push_async_callback(http.close)
     writer = await stack.enter_async_context(GraphWriter(graph, clock))
-    return Target(graph=graph, writer=writer, http=http)
+    cache = build_cache(settings, clock)
+    stack.push_async_callback(cache.close)
+    return Target(graph=graph, writer=writer, http=http, cache=cache)
