@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 from retrograph.config import Settings
@@ -10,6 +11,7 @@ from retrograph.config.settings import SERVICES
 from retrograph.errors import ConfigurationError, DependencyDown, NotFound, RetrographError
 from retrograph.store.schema import open_database
 from retrograph.wiring.graphs import open_graph
+from retrograph.wiring.queues import look_at_queue
 from retrograph.wiring.upstream import Client, clients_of, look_at, probing
 
 State: TypeAlias = Literal["up", "down", "wrong", "not there yet", "not set"]
@@ -17,6 +19,8 @@ State: TypeAlias = Literal["up", "down", "wrong", "not there yet", "not set"]
 _ADVICE = {
     "graph": "start it, or set RETROGRAPH_GRAPH to where it is",
     "store": "start it, or set RETROGRAPH_STORE to where it is",
+    "queue": "see that the queue service is there, or set SQS_QUEUE_URL to where it is",
+    "enrollment-queue": "see that the queue service is there, or set ENROLLMENT_QUEUE_URL to where it is",
     "users-table": "start its database, or set RETROGRAPH_USERS_URL to where it is",
 }
 
@@ -47,6 +51,9 @@ async def diagnose(settings: Settings) -> list[Finding]:
     ]
     if settings.users.url is not None:
         checks.append(_finding("users-table", str(settings.users.url), lambda: _users_table(settings)))
+    for name, url in {"queue": settings.queue.url, "enrollment-queue": settings.queue.enrollment_url}.items():
+        if url is not None:
+            checks.append(_finding(name, url, partial(look_at_queue, url)))
     found = [*await asyncio.gather(*checks), *await _services(settings)]
     return found if settings.users.url is not None else [*found, _NO_TABLE]
 

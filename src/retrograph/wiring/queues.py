@@ -1,10 +1,10 @@
 """From settings to queues: who carries a job's items, and where workers take them from."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from retrograph.clock import Clock
+from retrograph.clock import Clock, SystemClock
 from retrograph.config import Settings
 from retrograph.errors import MissingExtra, UsageError
 from retrograph.jobs.courier import Courier
@@ -72,6 +72,33 @@ async def open_queue(url: str | None, clock: Clock) -> "AsyncIterator[SqsQueue]"
         yield await sqs.queue(url)
     finally:
         await sqs.close()
+
+
+class KeptQueue:
+    """A queue that is opened when somebody first asks whether it is there, and stays open."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        self._queue: SqsQueue | None = None
+
+    async def ping(self) -> None:
+        """See `queue.queue.Queue.ping`."""
+        if self._queue is None:
+            self._queue = await self._stack.enter_async_context(open_queue(self._url, self._clock))
+        await self._queue.ping()
+
+    async def close(self) -> None:
+        """Gives back what was opened."""
+        await self._stack.aclose()
+
+
+async def look_at_queue(url: str) -> None:
+    """Sees whether there is such a queue, and whether it lets us in. Raises NoSuchQueue, NotPermitted,
+    DependencyDown."""
+    async with open_queue(url, SystemClock()) as queue:
+        await queue.ping()
 
 
 async def check_queue(settings: Settings, clock: Clock) -> None:

@@ -30,7 +30,7 @@ from retrograph.wiring.live import Live, open_live, topics_of
 from retrograph.wiring.live_board import LiveBoard
 from retrograph.wiring.opening import Opening
 from retrograph.wiring.pings import Check, Pings, answering
-from retrograph.wiring.queues import QueueRequests
+from retrograph.wiring.queues import KeptQueue, QueueRequests
 from retrograph.wiring.requests import JobRequests
 from retrograph.wiring.service import Parts, open_parts
 from retrograph.wiring.staff import Staff
@@ -214,6 +214,11 @@ async def _checks(stack: AsyncExitStack, settings: Settings, parts: Parts, openi
     }
     if settings.users.url is not None and parts.identity is not None:
         checks["users-table"] = Check(ping=answering(parts.identity.ping_table))
+    for name, url in (("queue", settings.queue.url), ("enrollment-queue", settings.queue.enrollment_url)):
+        if url is not None:
+            queue = KeptQueue(url, parts.clock)
+            stack.push_async_callback(queue.close)
+            checks[name] = Check(ping=answering(queue.ping))
     try:
         services = await stack.enter_async_context(probing(settings))
     except ConfigurationError:
