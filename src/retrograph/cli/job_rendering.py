@@ -1,6 +1,7 @@
 """How jobs look to people; pure, so that it is tested without a terminal."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from retrograph.cli.rendering import plural
@@ -76,19 +77,33 @@ def ending(job: Job, before: Job | None = None) -> list[str]:
     done += f", {counts.failed:,} failed"
     done += f", {counts.skipped:,} skipped" if counts.skipped else ""
     sentences = [f"{done}, in {took}"]
-    sentences += [f"{finding.name.lower()}: {finding.text}" for finding in findings(job)]
-    if (nothing := nothing_found(job)) is not None:
+    now = replace(job, counts=_since(counts, earlier))
+    sentences += [f"{finding.name.lower()}: {finding.text}" for finding in findings(now) if now.counts.processed]
+    if (nothing := nothing_found(now)) is not None:
         sentences.append(nothing)
     if job.message:
         sentences.append(job.message)
-    if counts.refused:
-        left_out = plural(sum(counts.refused.values()), "fact")
-        sentences.append(f"{left_out} left out{_by_reason(counts.refused)}")
+    if refused := now.counts.refused:
+        sentences.append(f"{plural(sum(refused.values()), 'fact')} left out{_by_reason(refused)}")
     if counts.failed:
         sentences.append(f"see why with `retrograph jobs failures {job.key}`, then `retrograph jobs retry {job.key}`")
     if job.state in (JobState.STOPPED, JobState.PAUSED, JobState.INTERRUPTED):
         sentences.append("the same command resumes it")
     return sentences
+
+
+def _since(counts: Counts, earlier: Counts) -> Counts:
+    """What was added to the figures that only grow."""
+    return replace(
+        counts,
+        processed=counts.processed - earlier.processed,
+        found={name: count - earlier.found.get(name, 0) for name, count in counts.found.items()},
+        refused={
+            name: count - earlier.refused.get(name, 0)
+            for name, count in counts.refused.items()
+            if count > earlier.refused.get(name, 0)
+        },
+    )
 
 
 def run_row(run: Run) -> tuple[object, ...]:

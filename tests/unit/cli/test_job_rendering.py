@@ -55,15 +55,22 @@ def test_a_clean_end_is_one_sentence() -> None:
 
 
 def test_what_was_found_is_told_and_what_earlier_runs_did_is_told_apart() -> None:
-    before = replace(JOB, counts=Counts(processed=1200), elapsed_ms=500_000)
-    counts = Counts(processed=1212, found={"purchases": 1_300, "edges-written": 900, "users-without-history": 2})
+    found = {"purchases": 1_000, "edges-written": 900, "users-without-history": 0}
+    before = replace(JOB, counts=Counts(processed=1200, found=found, refused={"id": 2}), elapsed_ms=500_000)
+    found = {"purchases": 1_300, "edges-written": 901, "users-without-history": 2}
+    counts = Counts(processed=1212, found=found, refused={"id": 2})
     told = ending(replace(JOB, state=JobState.SUCCEEDED, reason=None, counts=counts, elapsed_ms=503_000), before)
     assert told == [
         "nightly succeeded: 12 processed now, 1,212 in all, 0 failed, in 3s",
-        "found: 1,300 purchases",
-        "written: 900 edges made or changed",
+        "found: 300 purchases",
+        "written: 1 edge made or changed",
         "unknown: 2 users of whom no service knew anything",
     ]
+
+
+def test_a_run_without_anything_new_says_nothing_of_what_earlier_ones_found() -> None:
+    before = replace(JOB, state=JobState.SUCCEEDED, reason=None, counts=Counts(processed=9, found={"identifiers": 5}))
+    assert ending(before, before) == ["nightly succeeded: 0 processed now, 9 in all, 0 failed, in 0s"]
 
 
 def test_a_load_of_nobody_does_not_look_like_success() -> None:
