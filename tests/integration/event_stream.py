@@ -13,7 +13,7 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import Producer, TopicPartition
 
 from tests.integration.command_line import CommandLine, Ended
-from tests.integration.story import Place, ended, until
+from tests.integration.story import Place, ended, until, until_told
 from tests.servers.kafka import KafkaServer
 
 SINCE, UNTIL = "2017-01-02T00:00:00.000Z", "2018-01-02T00:00:00.000Z"
@@ -59,6 +59,7 @@ class Stream:
         self.name = uuid.uuid4().hex[:8]
         self.partitions = partitions
         kafka.create_topics([self.topic(form) for form in SETTINGS], partitions)
+        self._watchers: dict[tuple[str, str], KafkaConsumer] = {}
         self._producer = Producer({"bootstrap.servers": kafka.brokers, "log_level": 0})
 
     def topic(self, form: str) -> str:
@@ -80,17 +81,23 @@ class Stream:
 
     def left(self, group: str = "first") -> int:
         """How many events that group has not done with."""
-        count = 0
-        for form in SETTINGS:
-            topic = self.topic(form)
+        return sum(self._left(form, group) for form in SETTINGS)
+
+    def _left(self, form: str, group: str) -> int:
+        looking = self._watchers.get((form, group))
+        if looking is None:
             own = {"group.id": f"{group}-{form}-{self.name}", "bootstrap.servers": self.kafka.brokers, "log_level": 0}
-            looking = KafkaConsumer(own)
-            places = [TopicPartition(topic, number) for number in range(self.partitions)]
-            for place in looking.committed(places, timeout=30):
-                first, end = looking.get_watermark_offsets(place, timeout=30)
-                count += end - max(first, place.offset)
-            looking.close()
+            looking = self._watchers[form, group] = KafkaConsumer(own)
+        count = 0
+        places = [TopicPartition(self.topic(form), number) for number in range(self.partitions)]
+        for place in looking.committed(places, timeout=30):
+            first, end = looking.get_watermark_offsets(place, timeout=30)
+            count += end - max(first, place.offset)
         return count
+
+    def close(self) -> None:
+        for looking in self._watchers.values():
+            looking.close()
 
     def consumed(self, cli: CommandLine, group: str = "first") -> Ended:
         """Runs a consumer until nothing is left."""
@@ -102,6 +109,7 @@ class Stream:
     def consuming(self, cli: CommandLine, group: str = "first") -> Iterator["subprocess.Popen[str]"]:
         """A consumer in a process of its own."""
         with cli.with_settings(**self.settings(group)).running("live") as process:
+            until_told(process, f"consuming {self.topic('identity')}")
             yield process
 
     def until_read(self, group: str = "first") -> None:

@@ -123,13 +123,16 @@ class Lane:
         self._count(batch, written)
 
     async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Repeats a step until it succeeds: each may be repeated, and none may be left out."""
+        """Repeats a step until it succeeds: each may be repeated, and none may be left out. A lane that is to finish
+        tries once, since somebody waits for it."""
         wait = FIRST_WAIT_SECONDS
         waiting = self._means.tally.waiting
         while True:
             try:
                 await step()
             except Exception as error:
+                if self._finishing:
+                    raise
                 if waiting.get(self.partition) != str(error):
                     self._tell(error)
                 waiting[self.partition] = str(error)

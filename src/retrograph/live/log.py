@@ -68,8 +68,8 @@ class Log(Protocol):
         ...
 
     async def commit(self, partition: Partition, offset: int) -> None:
-        """All before that offset is done with. Where the partition belongs to another member by now, nothing happens.
-        Raises DependencyDown."""
+        """All before that offset is done with. Raises DependencyDown, also while the group is being rearranged: then
+        it is repeated as long as the partition is ours."""
         ...
 
     def interrupt(self) -> None:

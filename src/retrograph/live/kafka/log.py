@@ -33,18 +33,6 @@ POLL_SECONDS: Final = 0.1
 COMMITTED_SECONDS: Final = 3.0
 MOST_POLLED: Final = 2_000
 
-_GONE: Final = frozenset(
-    {
-        KafkaError.ILLEGAL_GENERATION,
-        KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError._STATE,
-        KafkaError._NO_OFFSET,
-        KafkaError._ASSIGNMENT_LOST,
-    }
-)
-"""What a commit is answered with where the partition is another member's by now."""
 _LOST: Final = "its committed offset is not in the topic any more: say where to go on with `retrograph live reset`"
 
 _log = structlog.get_logger()
@@ -175,22 +163,17 @@ class KafkaLog:
         asyncio.run_coroutine_threadsafe(news, self._loop).result()
 
     def _commit(self, partition: Partition, offset: int) -> None:
+        """A commit that meets a rebalance is refused, also for a partition that stays: it is to be repeated."""
         place = TopicPartition(partition.topic, partition.number, offset)
         try:
             answered = self._consumer.commit(offsets=[place], asynchronous=False)
         except KafkaException as error:
-            self._uncommitted(error.args[0])
-            return
+            raise down(error) from error
         except RuntimeError as error:  # closed meanwhile
             raise DependencyDown(DEPENDENCY, f"Kafka: {error}") from error
         for each in answered:
             if each.error is not None:
-                self._uncommitted(each.error)
-
-    def _uncommitted(self, error: KafkaError) -> None:
-        if error.code() not in _GONE:
-            raise DependencyDown(DEPENDENCY, f"Kafka: {error.str()}")
-        _log.info("not-committed", topic=self._topic.name, error=error.str())
+                raise DependencyDown(DEPENDENCY, f"Kafka: {each.error.str()}")
 
     def _quietly(self, verb: Callable[[list[TopicPartition]], None], places: list[TopicPartition]) -> None:
         """A partition that has just been taken cannot be paused, and need not be."""
