@@ -48,7 +48,7 @@ class _Nothing:
         return None
 
 
-class _Kind:
+class NoKind:
     """So many ids, and nothing to do with them."""
 
     name = "nothing"
@@ -85,7 +85,7 @@ async def _overhead(options: Options) -> AsyncIterator[Sides]:
     items = 1_000 if options.tiny else ITEMS
     with tempfile.TemporaryDirectory() as folder:
         store = SqlJobStore(await open_database(f"sqlite:///{folder}/jobs.db", synchronous="NORMAL"))
-        service = Service(store, {"nothing": _Kind(items)}, _graph_id, SystemClock())
+        service = Service(store, {"nothing": NoKind(items)}, _graph_id, SystemClock())
         last: list[Job] = []
 
         async def ours() -> Lap:

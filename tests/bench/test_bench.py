@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import embedded_rows, engine_rows, identity_rows, load_rows, neo4j_live, neo4j_rows
+from bench import embedded_rows, engine_rows, identity_rows, load_rows, neo4j_live, neo4j_rows, queue_rows
 from bench.measure import Goal, Lap, Options, Result, Row, run
 from bench.neo4j_graph import close_servers
 from bench.table import HEADER, line, merged
@@ -79,3 +79,11 @@ def test_a_line_tells_the_median_the_spread_and_whether_the_goal_is_met() -> Non
     told = line(Result(row=row, ours=laps, reference=[bare] * 3), "a machine", "today")
 
     assert "| **2.50×** (1.00–3.00) ✓ | 25 items/s | 10 items/s |" in told
+
+
+async def test_a_round_trip_through_the_queue_is_measured_beside_a_bare_loop(elasticmq: object) -> None:
+    row = next(row for row in queue_rows.ROWS if row.name == "queue-round-trip")
+
+    result = await run(row, Options(pairs=1, tiny=True), silent)
+
+    assert result.ours[0].amount == result.reference[0].amount == 50

@@ -37,6 +37,17 @@ class Ended(NamedTuple):
     outcome: ItemOutcome
 
 
+class _Question:
+    """Whether an attempt has an outcome."""
+
+    __slots__ = ("answered", "attempt", "job_id")
+
+    def __init__(self, job_id: str, attempt: Attempt) -> None:
+        self.job_id = job_id
+        self.attempt = attempt
+        self.answered = False
+
+
 class Books:
     """The job store as a worker uses it. Outcomes that are ready at the same time are written together."""
 
@@ -46,6 +57,7 @@ class Books:
         self._clock = clock
         self._known: dict[str, tuple[float, Job | None]] = {}
         self._recording = Batches[Ended](self._write, RECORDED_TOGETHER)
+        self._asking = Batches[_Question](self._look_up, RECORDED_TOGETHER)
         self._touched: set[str] = set()
 
     async def job_of(self, request: LoadRequest) -> Job | None:
@@ -65,7 +77,9 @@ class Books:
         attempt = Attempt(request.user_id, request.attempt)
         if attempt.attempt <= job.attempt_base:
             return True
-        return attempt in await self._store.answered(job.job_id, [attempt])
+        question = _Question(job.job_id, attempt)
+        await self._asking.do(question)
+        return question.answered
 
     async def record(self, job: Job, outcome: ItemOutcome) -> None:
         """Returns once the outcome is written, however long the store is away."""
@@ -95,6 +109,13 @@ class Books:
         if looked is None or now - looked[0] > KNOWN_SECONDS:
             looked = self._known[key] = (now, await self._store.find(self._graph_id, key))
         return looked[1]
+
+    async def _look_up(self, questions: "Sequence[_Question]") -> None:
+        for job_id in {question.job_id for question in questions}:
+            mine = [question for question in questions if question.job_id == job_id]
+            known = await self._store.answered(job_id, [question.attempt for question in mine])
+            for question in mine:
+                question.answered = question.attempt in known
 
     async def _write(self, ended: Sequence[Ended]) -> None:
         wait = _PATIENCE_SECONDS
