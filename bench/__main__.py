@@ -9,7 +9,17 @@ import time
 from importlib.metadata import version
 from typing import Final
 
-from bench import embedded_rows, engine_rows, identity_rows, jobs_rows, load_rows, neo4j_live, neo4j_rows, queue_rows
+from bench import (
+    embedded_rows,
+    engine_rows,
+    flag_rows,
+    identity_rows,
+    jobs_rows,
+    load_rows,
+    neo4j_live,
+    neo4j_rows,
+    queue_rows,
+)
 from bench.measure import PAIRS, Options, Row, run
 from bench.neo4j_graph import close_servers
 from bench.table import HEADER, keep, line
@@ -20,6 +30,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *neo4j_rows.ROWS,
     *neo4j_live.ROWS,
     *embedded_rows.ROWS,
+    *flag_rows.ROWS,
     *engine_rows.ROWS,
     *load_rows.ROWS,
     *identity_rows.ROWS,

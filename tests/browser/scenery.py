@@ -22,6 +22,7 @@ class Scene(NamedTuple):
 
 def furnish(stage: Stage) -> list[Scene]:
     """Starts jobs, waits until each is in its state, and tells the pages that show them."""
+    _detected(stage)
     jobs = {name: make(stage) for name, make in _JOBS.items()}
     wait_for(lambda: stage.job(RUNNING)["processed"] >= 40, "some users")
     return [
@@ -45,9 +46,18 @@ def furnish(stage: Stage) -> list[Scene]:
         Scene("graph-user", f"/graph?user={SOMEBODY}"),
         Scene("graph-purchases", f"/graph?user={stage.history.some[30]}"),
         Scene("graph-counts", "/graph/counts?clusters=1"),
+        Scene("flags", "/flags?user=hh-0001"),
+        Scene("flags-detector", "/flags/detector"),
         Scene("health", "/health"),
         Scene("not-found", "/jobs/nobody-knows-it", status=404),
     ]
+
+
+def _detected(stage: Stage) -> None:
+    with stage.server.client(stage.token) as client:
+        assert client.post("/flags/detector").status_code == 303
+    found = "/jobs?kind=newly-enabled&state=succeeded"
+    wait_for(lambda: stage.ask("GET", found)["items"], "the load of the newly enabled")
 
 
 def _identity(stage: Stage) -> str:

@@ -13,6 +13,15 @@ from tests.integration.server_process import ServerProcess, in_directory, job_of
 from tests.integration.story import History
 
 USERS = 4_000
+FLAGS = """flags:
+  consumer_graph_ingestion:
+    segments:
+      - {name: Internal Users, internalUsers: true}
+      - {name: Team Users, allowedIDs: "hh-0001, hh-0002"}
+      - {name: AI Assistant Beta Users, allowedS3IDs: beta.csv, rollout: 50}
+      - {name: Everybody, rollout: 0}
+internal_users: {suffixes: ["@example.com"]}
+"""
 WINDOW = {"as_of": "2018-01-02", "lookback_days": 365}
 
 
@@ -67,7 +76,10 @@ def stage(directory: Path) -> Iterator[Stage]:
     with sandbox(directory, "--write-ids", "ids.txt") as url:
         ids = tuple((directory / "ids.txt").read_text().split())
         history = History(url=url, ids=ids, some=ids)
-        cli = mapped(in_directory(directory, upstream=url, jobs_lease_seconds="5"))
+        (directory / "flags.yaml").write_text(FLAGS)
+        (directory / "beta.csv").write_text("user_id\n" + "\n".join(ids[5:40]) + "\n")
+        flags = {"flags_file": "flags.yaml", "flags_bucket": ".", "detector_every_seconds": "0"}
+        cli = mapped(in_directory(directory, upstream=url, jobs_lease_seconds="5", **flags))
         with served(cli) as server:
             yield Stage(server=server, history=history, token=server.token())
 

@@ -1,6 +1,6 @@
 """Flags made ready to be asked: every id in a flat table, so that a check is a look-up and a million ids are small."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,12 @@ class FlagCoverage:
             for one in flag.segments
             if 0 < one.rollout < 100 or (one.rollout == 100 and one.open_to_all)
         )
+
+    def covered(self, user_ids: Collection[str]) -> frozenset[str]:
+        """Those of the users whom any segment covers."""
+        if not self._shares and not self._whole.ids and not self._whole.suffixes and len(self._whole.files) == 1:
+            return frozenset(filter(self._whole.files[0].__contains__, user_ids))
+        return frozenset(filter(self.covers, user_ids))
 
     def covers(self, user_id: str) -> bool:
         """Whether any segment covers the user. The id is a cleaned one."""

@@ -46,7 +46,7 @@ class FileProvider(AbstractProvider):
         found = self._coverage().of(flag)
         if found is None:
             raise DependencyDown(DEPENDENCY, f"there is no flag {flag} in the file of flags: add it")
-        return frozenset(filter(found.covers, user_ids))
+        return found.covered(user_ids)
 
     def resolve_boolean_details(
         self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None

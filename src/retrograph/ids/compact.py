@@ -89,9 +89,9 @@ class Collector:
 class SeenIds:
     """A set of ids in two flat arrays (open addressing): 16 bytes a slot, at most half full.
 
-    A slot holds an id's hash of this process, which finds it, and 64 bits of its digest, which tell it from another
-    one of the same hash. Two different ids that agree in both would be taken for one; among a million that has a
-    chance of 1 in 10^27.
+    A slot holds an id's hash of this process, which finds it, and that of the id behind a mark, which tells it from
+    another one of the same hash: Python's hash of a text (SipHash) says as little about the one as about the other.
+    Two different ids that agree in both would be taken for one; among a million that has a chance of 1 in 10^27.
     """
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class SeenIds:
         mask = len(hashes) - 1
         slot = hashed & mask
         while found := hashes[slot]:
-            if found == hashed and self._digests[slot] == _digest(text):
+            if found == hashed and self._digests[slot] == hash(_MARK + text) & _MASK:
                 return True
             slot = (slot + 1) & mask
         return False
@@ -141,6 +141,8 @@ class SeenIds:
 
 
 _MASK: Final = 2**64 - 1
+_MARK: Final = "\0"
+"""No id contains it."""
 
 
 def _hash(text: str) -> int:
@@ -148,7 +150,7 @@ def _hash(text: str) -> int:
 
 
 def _digest(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return hash(_MARK + text) & _MASK
 
 
 def _table(slots: int) -> tuple["array[int]", "array[int]"]:
