@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from retrograph.cli import sandbox_events
 from retrograph.cli.output import print_json, print_line, say
 from retrograph.cli.session import run_until_interrupted
 from retrograph.errors import UsageError
@@ -86,6 +87,9 @@ def sandbox(
         run_until_interrupted(_serve(options, write_ids), until_input_ends=until_input_ends)
     except (SandboxError, InvalidFaults) as error:
         raise UsageError(str(error)) from error
+
+
+app.command("events")(sandbox_events.events)
 
 
 @app.command("users")

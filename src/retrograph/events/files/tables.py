@@ -19,6 +19,8 @@ COLUMNS: Final = (
     "quantity",
     "amount",
     "description",
+    "brand",
+    "category_id",
 )
 REQUIRED: Final = ("user_id", "receipt_id", "purchased_at", "retailer", "product_id")
 
@@ -36,7 +38,7 @@ def places_of(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, in
 def receipt_of(row: Mapping[str, Any]) -> bytes:
     """A row as the event that says the same."""
     at = row.get("purchased_at")
-    item = {"product_id": row.get("product_id"), "description": row.get("description")}
+    item = {name: row.get(name) for name in ("product_id", "description", "brand", "category_id")}
     retailer = {"name": row.get("retailer"), "channel": row.get("retailer_channel")}
     event = {
         "event_type": "receipt_processed",
