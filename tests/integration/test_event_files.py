@@ -135,7 +135,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "junk.json": (bytes(range(256)) * 40, "cannot be decoded"),
     "array.json": (b"[" + receipt(2).strip() + b"," + receipt(3).strip(), "cut short after 2 elements"),
     "bad.parquet": (b"PAR1" + b"\0" * 100, "the Parquet file is damaged"),
-    "no-columns.csv": (b"a,b\n1,2\n", "has no column user_id"),
+    "no-columns.csv": (b"a,b\n1,2\n", "has no column member and no column receipt_id"),
     "newer.json": (receipt(4, schema_version=9), "schema_version 9"),
 }
 FINE: dict[str, tuple[bytes, int]] = {

@@ -1,5 +1,7 @@
 """A prefix of an S3 bucket, taken for a folder, as a place of objects (extra `aws`)."""
 
+import asyncio
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -88,9 +90,11 @@ class Bucket:
             seen = await obstore.head_async(self._store, found.key)
             if seen["e_tag"] != found.version:
                 raise ObjectChanged("it has changed since it was listed")
-            return cast(BinaryIO, await obstore.open_reader_async(self._store, found.key))
+            reader = await asyncio.to_thread(obstore.open_reader, self._store, found.key)
         except (BaseError, OSError, ValueError) as error:
             raise self._of_object(error) from error
+
+        return cast(BinaryIO, _Sought(reader, self._of_object))
 
     async def check(self) -> None:
         async for page in self.listed():
@@ -129,6 +133,36 @@ class Bucket:
         if isinstance(error, theirs.PreconditionError):
             return ObjectChanged("it has changed since it was listed")
         return translated(self.uri, error)
+
+
+class _Sought(io.RawIOBase):
+    """The library's reader as the file that other libraries expect."""
+
+    def __init__(self, reader: Any, told: Callable[[Exception], RetrographError]) -> None:
+        self._reader = reader
+        self._told = told
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        from obstore.exceptions import BaseError
+
+        try:
+            content = bytes(self._reader.read(len(buffer)))
+        except (BaseError, OSError, ValueError) as error:
+            raise self._told(error) from error
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._reader.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._reader.tell())
 
 
 def _found(one: dict[str, Any]) -> Found:

@@ -9,6 +9,8 @@ from retrograph.clock import iso
 from retrograph.jobs.cursors import cursor_words
 from retrograph.jobs.findings import findings, nothing_found
 from retrograph.jobs.job import Counts, Job, Run
+from retrograph.jobs.objects import Totals
+from retrograph.jobs.objects_view import DISCOVERY, PROCESSING, totals_as_json
 from retrograph.jobs.progress import duration
 from retrograph.jobs.state import JobState
 from retrograph.jobs.travel import depth_words, travel_words
@@ -45,6 +47,18 @@ def job_pairs(job: Job) -> dict[str, Any]:
         "updated": iso(job.updated_at),
     }
     return {name: value for name, value in pairs.items() if value not in (None, "")}
+
+
+def totals_pairs(totals: Totals) -> dict[str, Any]:
+    """The objects of a job for people, under the labels that operators know."""
+    found = totals_as_json(totals)
+    labels = [(name, f"Discovery: {label}") for name, label in DISCOVERY.items()]
+    labels += [(name, f"Processing: {label}") for name, label in PROCESSING.items()]
+    return {label: _grouped(found[name]) for name, label in labels if found[name] is not None}
+
+
+def _grouped(value: object) -> object:
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def job_row(job: Job) -> tuple[object, ...]:

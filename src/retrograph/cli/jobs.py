@@ -72,7 +72,7 @@ def show(key: Key, as_json: AsJson = False) -> None:
 
 
 async def _show(settings: "Settings", key: str, as_json: bool) -> None:
-    from retrograph.cli.job_rendering import job_pairs, run_row
+    from retrograph.cli.job_rendering import job_pairs, run_row, totals_pairs
     from retrograph.clock import SystemClock, to_millis
     from retrograph.jobs.sentence import sentence_of
     from retrograph.service import job_as_json
@@ -81,10 +81,13 @@ async def _show(settings: "Settings", key: str, as_json: bool) -> None:
     async with open_service(settings) as service:
         job = await service.show(key)
         runs = await service.runs(key)
+        totals = await service.object_totals(key)
     if as_json:
         print_json(job_as_json(job))
         return
     print_pairs({"now": str(sentence_of(job, to_millis(SystemClock().now()))), **job_pairs(job)})
+    if totals is not None:
+        print_pairs(totals_pairs(totals))
     if runs:
         columns = ("run", "started (UTC)", "took", "ended as", "processed", "failed", "in")
         print_table(columns, map(run_row, runs), right=("run", "took", "processed", "failed"))
@@ -233,6 +236,44 @@ async def _failures(settings: "Settings", key: str, query: dict[str, Any], limit
         say(f"there are more than these {limit:,}: --json prints all, --error-class or --cause some")
     for group in causes:
         say(f"{group.count:,} of the cause: {group.cause or group.error_class}")
+
+
+@app.command()
+def objects(
+    key: Key,
+    state: Annotated[str | None, typer.Option(help="pending, ingested, unchanged or failed.")] = None,
+    search: Annotated[str | None, typer.Option(help="Only keys that contain this text.")] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=100_000)] = 1_000,
+    as_json: AsJson = False,
+) -> None:
+    """List the objects of a job over event files, and what became of each."""
+    run(_objects(configured(), key, state, search, limit, as_json))
+
+
+async def _objects(
+    settings: "Settings", key: str, state: str | None, search: str | None, limit: int, as_json: bool
+) -> None:
+    from retrograph.jobs.objects import ObjectQuery, object_state
+    from retrograph.jobs.objects_view import entry_as_json
+    from retrograph.wiring.service import open_service
+
+    wanted = ObjectQuery(state=object_state(state) if state else None, search=search, limit=limit)
+    async with open_service(settings) as service:
+        page, following = await service.objects_page(key, wanted)
+    if as_json:
+        print_json([entry_as_json(entry) for entry in page])
+        return
+    if not page:
+        say("there are no such objects")
+        return
+    rows = (
+        (one.key, one.state.value, one.size, one.reached.events, one.reached.undecodable, one.attempts, one.error or "")
+        for one in page
+    )
+    columns = ("object", "state", "bytes", "events", "undecodable", "attempts", "error")
+    print_table(columns, rows, right=("bytes", "events", "undecodable", "attempts"))
+    if following:
+        say(f"there are more than these {limit:,}: use --limit, --state or --search")
 
 
 @app.command()

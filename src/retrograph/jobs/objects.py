@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from retrograph.errors import UsageError
+
 
 class ObjectState(StrEnum):
     """What became of an object."""
@@ -18,6 +20,15 @@ class ObjectState(StrEnum):
     UNCHANGED = "unchanged"
     """An earlier job into the same graph has ingested the very same content."""
     FAILED = "failed"
+
+
+def object_state(text: str) -> ObjectState:
+    """Raises UsageError for a state that does not exist."""
+    try:
+        return ObjectState(text)
+    except ValueError:
+        known = ", ".join(ObjectState)
+        raise UsageError(f"there is no state {text[:50]!r} of objects: it is one of {known}", field="state") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

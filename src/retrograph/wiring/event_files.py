@@ -230,6 +230,30 @@ async def key_for(service: Service, chosen: FilesChosen, *, dry_run: bool) -> Na
         same, number = job, number + 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What a start over HTTP is for: the choice, the key it has, and a word about an earlier job that was the same."""
+
+    chosen: FilesChosen
+    key: str
+    remark: str | None = None
+
+
+async def begun_of(
+    service: Service, settings: Settings, given: Mapping[str, Any], key: str | None, *, dry_run: bool
+) -> Begun:
+    """Out of a body. Raises UsageError naming the field, NotFound, NotPermitted."""
+    if key is not None and not given:
+        return Begun(chosen=files_in(await service.show(key)), key=key)
+    chosen = chosen_of(given)
+    check_served(settings, chosen)
+    if key is not None:
+        return Begun(chosen=chosen, key=key)
+    named = await key_for(service, chosen, dry_run=dry_run)
+    remark = None if named.same_as is None else await same_again(service, named.same_as, again=chosen.again)
+    return Begun(chosen=chosen, key=named.key, remark=remark)
+
+
 async def same_again(service: Service, before: Job, *, again: bool) -> str:
     """What to tell somebody who submits what was submitted before."""
     totals = await service.object_totals(before.job_id)

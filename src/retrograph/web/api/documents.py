@@ -153,6 +153,53 @@ class BackfillDocument(_Document):
     updated_at: str
 
 
+class ObjectDocument(_Document):
+    """An object of event files, and what became of it."""
+
+    key: str
+    state: str
+    size: int
+    version: str
+    modified_at: str
+    read: int
+    events: int
+    skipped: int
+    gated: int
+    undecodable: int
+    refused: dict[str, int]
+    mistakes: list[dict[str, Any]] = Field(description="The first lines that could not be decoded, and why.")
+    error: str | None
+    attempts: int
+    updated_at: str | None
+
+
+class ObjectTotalsDocument(_Document):
+    """All objects of a job: what discovery found, and how far processing is."""
+
+    objects_discovered: int
+    total_size: int
+    created_at: str | None
+    discovered_at: str | None
+    objects_processed: int
+    objects_failed: int
+    objects_unchanged: int
+    events_ingested: int
+    events_skipped: int
+    events_gated: int
+    events_undecodable: int
+    processed_size: int
+    started_at: str | None
+    updated_at: str | None
+
+
+class ObjectsDocument(_Document):
+    """A page of objects."""
+
+    totals: ObjectTotalsDocument | None
+    items: list[ObjectDocument]
+    next: str | None
+
+
 class FailureDocument(_Document):
     """An item that failed."""
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
+from retrograph.jobs.objects import ObjectQuery
+from retrograph.jobs.objects_view import entry_as_json, totals_as_json
 from retrograph.jobs.queries import FailureQuery, JobQuery
 from retrograph.jobs.view import (
     answer_as_json,
@@ -45,8 +47,9 @@ async def start(context: Context, request: Request) -> JSONResponse:
 
     202: it runs now. 200: it does not, and `reason` says why. 409: the key stands for other work.
     """
-    wish = await start_request(context, await read_object(request), who(request))
-    return _started(answer_as_json(await context.fleet.start(wish)))
+    wish, remark = await start_request(context, await read_object(request), who(request))
+    document = answer_as_json(await context.fleet.start(wish))
+    return _started({**document, "message": document["message"] or remark})
 
 
 @router.get("/{key}", response_model=shapes.JobDocument, responses=problems(404))
@@ -89,6 +92,21 @@ async def failure_groups(context: Context, key: str) -> JSONResponse:
     """Counts the unresolved failures by class and cause, the most frequent first; at most 50 causes."""
     summary = await context.service.failure_summary(key)
     return JSONResponse({"items": [group_as_json(group) for group in summary.groups]})
+
+
+@router.get("/{key}/objects", response_model=shapes.ObjectsDocument, responses=problems(404))
+async def objects(
+    context: Context, key: str, query: Annotated[ObjectQuery, Depends(listing.object_query)]
+) -> JSONResponse:
+    """Lists the objects of a job over event files, in the order of discovery, and what they come to together."""
+    found, following = await context.service.objects_page(key, query)
+    totals = await context.service.object_totals(key)
+    document = {
+        "totals": None if totals is None else totals_as_json(totals),
+        "items": [entry_as_json(entry) for entry in found],
+        "next": _text(following),
+    }
+    return JSONResponse(document)
 
 
 @router.post(

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import Query, Request
 
 from retrograph.errors import UsageError
+from retrograph.jobs.objects import ObjectQuery, object_state
 from retrograph.jobs.parameters import read_instant
 from retrograph.jobs.queries import FailureQuery, JobQuery
 from retrograph.jobs.state import JobState
@@ -67,6 +68,21 @@ def failure_query(
         resolved=resolved,
         limit=clamped(limit),
         after=number(after),
+    )
+
+
+def object_query(
+    state: Annotated[str | None, Query(description="pending, ingested, unchanged or failed.")] = None,
+    q: Annotated[str | None, Query(description="Text in the key.")] = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> ObjectQuery:
+    """The query of a list of objects. Raises UsageError for a state that does not exist."""
+    return ObjectQuery(
+        state=object_state(state) if state else None,
+        search=(q or "").replace("\0", "").strip() or None,
+        limit=clamped(limit),
+        after=number(after) or 0,
     )
 
 

@@ -14,18 +14,24 @@ from retrograph.jobs.text import stored
 from retrograph.web.api.bodies import read_object
 from retrograph.web.context import WebContext
 from retrograph.wiring.choosing import Chosen, continued, source_of
+from retrograph.wiring.event_files import FIELDS, KIND, begun_of
 
 SOURCES: Final = ("user_ids", "s3_uri", "source", "upload_id")
 
 
-async def start_request(context: WebContext, body: dict[str, Any], who: str) -> StartRequest:
-    """Checks a body and reads the users that it names. Raises UsageError naming the field, NotFound, DependencyDown."""
+async def start_request(context: WebContext, body: dict[str, Any], who: str) -> tuple[StartRequest, str | None]:
+    """Checks a body and reads the users that it names; answers the wish, and what there is to say about it.
+
+    Raises UsageError naming the field, NotFound, DependencyDown.
+    """
     given = {name: value for name, value in body.items() if value is not None}
     kind, key = text_of(given, "kind"), text_of(given, "key")
     if kind is None:
         raise UsageError("kind is missing: say which kind of job to start", field="kind")
     if key is not None:
         checked_key(key)
+    if kind == KIND:
+        return await _files(context, given, key, who)
     wanted = {name: value for name, value in given.items() if name not in ("kind", "key", *SOURCES)}
     asked = parameters.read(wanted)
     chosen = Chosen(
@@ -36,11 +42,21 @@ async def start_request(context: WebContext, body: dict[str, Any], who: str) -> 
     )
     if key is not None and kind == "purchases" and not chosen.names() and not asked.reset_cursor:
         known = await continued(context.service, key, dry_run=asked.dry_run)
-        return StartRequest(
-            kind=kind, source=known.source, parameters={**known.window, **wanted}, key=known.key, who=who
-        )
+        window = {**known.window, **wanted}
+        return StartRequest(kind=kind, source=known.source, parameters=window, key=known.key, who=who), None
     source = await source_of(context.service, context.settings, kind, chosen, key, reset=asked.reset_cursor)
-    return StartRequest(kind=kind, source=source, parameters=wanted, key=key, who=who)
+    return StartRequest(kind=kind, source=source, parameters=wanted, key=key, who=who), None
+
+
+async def _files(
+    context: WebContext, given: dict[str, Any], key: str | None, who: str
+) -> tuple[StartRequest, str | None]:
+    chosen = {name: value for name, value in given.items() if name in FIELDS}
+    wanted = {name: value for name, value in given.items() if name not in ("kind", "key", *FIELDS)}
+    asked = parameters.read(wanted)
+    begun = await begun_of(context.service, context.settings, chosen, key, dry_run=asked.dry_run)
+    request = StartRequest(kind=KIND, source=begun.chosen, parameters=wanted, key=begun.key, who=who)
+    return request, begun.remark
 
 
 def retry_of(body: dict[str, Any]) -> tuple[Selection, dict[str, Any]]:
@@ -109,7 +125,7 @@ _TEXT: Final = {"type": ["string", "null"]}
 
 START: Final = _body(
     {
-        "kind": {"type": "string", "description": "`purchases` or `identity`."},
+        "kind": {"type": "string", "description": "`purchases`, `identity` or `events`."},
         "key": {
             **_TEXT,
             "description": "The job's name; without one it is derived from the source and the window. Alone it goes "
@@ -119,6 +135,14 @@ START: Final = _body(
         "s3_uri": {**_TEXT, "description": "An object that lists them: `s3://bucket/key`."},
         "source": {**_TEXT, "description": "`neo4j`: every user that the graph holds."},
         "upload_id": {**_TEXT, "description": "A list that `POST /uploads` has taken."},
+        "uri": {**_TEXT, "description": "`events`: where the files lie, `s3://bucket/prefix`."},
+        "pattern": {**_TEXT, "description": "`events`: only keys or names like this one, such as `*.json.gz`."},
+        "events": {**_TEXT, "description": "`events`: `receipts`, `factoids`, `identity` or `auto`."},
+        "credentials": {**_TEXT, "description": "`events`: the configured credentials that enter the bucket."},
+        "since": {**_TEXT, "description": "`events`: only objects that were last modified then or later."},
+        "until": {**_TEXT, "description": "`events`: only objects that were last modified before."},
+        "mapping": {"type": ["object", "null"], "description": "`events`: what tables call our columns."},
+        "again": {"type": ["boolean", "null"], "description": "`events`: also what an earlier job has ingested."},
         **_PARAMETERS,
     },
     required=("kind",),
