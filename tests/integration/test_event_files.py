@@ -117,7 +117,7 @@ def test_files_of_every_form_make_the_same_graph_as_the_services_however_often_t
 
 @pytest.fixture
 def cli(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
+    return CommandLine(tmp_path, jobs_lease_seconds="3")
 
 
 def load(cli: CommandLine, uri: str, *more: str) -> Ended:
@@ -202,6 +202,49 @@ def test_a_failed_object_is_mended_and_retried_and_another_submission_takes_what
     assert (third.json["processed"], third.json["skipped"]) == (3, 0)
     found = cli.run("graph", "show", "u1", "--json").json
     assert sum(edge["times"] for edge in found["purchases"]) == 3
+
+
+@pytest.mark.parametrize("where", ["file", "s3"])
+def test_an_object_that_goes_or_changes_after_discovery_fails_alone(
+    cli: CommandLine, tmp_path: Path, request: pytest.FixtureRequest, where: str
+) -> None:
+    uri, folder = f"file://{tmp_path}/files", tmp_path / "files"
+    if where == "s3":
+        server: VersitygwServer = request.getfixturevalue("entered")
+        uri = f"s3://{server.new_bucket()}"
+    bucket = uri.removeprefix("s3://")
+
+    def put(key: str, content: bytes) -> None:
+        if where == "s3":
+            server.client().put_object(Bucket=bucket, Key=key, Body=content)
+        else:
+            folder.mkdir(exist_ok=True)
+            (folder / key).write_bytes(content)
+
+    for number in range(6):
+        put(f"{number}.json", receipt(number))
+    options = ("--concurrency", "1", "--rate-limit", "0.5", "--key", "slow")
+    with cli.running("backfill", "events", "--uri", uri, *options) as process:
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while ended_objects(tmp_path) < 1 and time.monotonic() < ends:
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            time.sleep(0.02)
+        left = row(tmp_path, "SELECT group_concat(key) AS keys FROM job_objects WHERE state = 'pending'")
+        gone, changed, *_ = sorted(left["keys"].split(","), reverse=True)
+        if where == "s3":
+            server.client().delete_object(Bucket=bucket, Key=gone)
+        else:
+            (folder / gone).unlink()
+        put(changed, receipt(90) + receipt(91))
+        process.kill()
+
+    done = cli.run("backfill", "events", "--key", "slow", "--rate-limit", "1000", "--json")
+
+    assert done.code == 1, done.err
+    assert (done.json["processed"], done.json["failed"]) == (4, 2)
+    told = failures(cli, "slow")
+    assert "it is gone" in told[gone] and "it has changed" in told[changed]
+    assert digest(cli)["facts"] == 4
 
 
 @pytest.fixture(scope="module")

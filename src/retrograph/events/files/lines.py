@@ -1,10 +1,12 @@
 """One event a line."""
 
+import re
 from typing import Final
 
 from retrograph.events.files.payload import LONGEST_BYTES, BrokenFile, Payload
 
 _BOM: Final = b"\xef\xbb\xbf"
+_NOT_BLANK: Final = re.compile(rb"[^\n]+")
 
 
 class Lines:
@@ -18,28 +20,37 @@ class Lines:
 
     def feed(self, block: bytes) -> list[Payload]:
         """See `Splitter`."""
-        *lines, rest = (self._rest + block).split(b"\n") if self._rest else block.split(b"\n")
-        self._rest = rest
-        found = [payload for line in lines if (payload := self._taken(line, 1)) is not None]
-        if len(rest) > self._longest:
-            raise self._endless()
+        content = self._rest + block if self._rest else block
+        end = content.rfind(b"\n") + 1
+        self._rest = content[end:]
+        found = self._taken(content, end)
+        if len(self._rest) > self._longest:
+            raise self._endless(self._line, self._offset)
         return found
 
     def finish(self) -> list[Payload]:
         """See `Splitter`."""
-        rest, self._rest = self._rest, b""
-        last = self._taken(rest, 0) if rest else None
-        return [] if last is None else [last]
+        content, self._rest = self._rest, b""
+        return self._taken(content, len(content))
 
-    def _taken(self, line: bytes, feed: int) -> Payload | None:
-        if len(line) > self._longest:
-            raise self._endless()
-        content = (line.removeprefix(_BOM) if self._offset == 0 else line).strip()
-        self._line += 1
-        self._offset += len(line) + feed
-        return Payload(self._line, self._offset, content) if content else None
+    def _taken(self, content: bytes, end: int) -> list[Payload]:
+        """Blank lines are only counted: a file of nothing else costs little."""
+        found: list[Payload] = []
+        line, at = self._line, 0
+        for match in _NOT_BLANK.finditer(content, 0, end):
+            start, stop = match.span()
+            line += content.count(b"\n", at, start)
+            at = start
+            if stop - start > self._longest:
+                raise self._endless(line, self._offset + start)
+            event = match[0].strip()
+            if self._offset + start == 0:
+                event = event.removeprefix(_BOM).strip()
+            if event:
+                found.append(Payload(line + 1, self._offset + min(stop + 1, end), event))
+        self._line = line + content.count(b"\n", at, end)
+        self._offset += end
+        return found
 
-    def _endless(self) -> BrokenFile:
-        return BrokenFile(
-            f"line {self._line + 1}, at byte {self._offset:,}, is longer than {self._longest // (1 << 20)} MiB"
-        )
+    def _endless(self, line: int, offset: int) -> BrokenFile:
+        return BrokenFile(f"line {line + 1}, at byte {offset:,}, is longer than {self._longest // (1 << 20)} MiB")

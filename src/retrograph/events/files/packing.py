@@ -10,8 +10,8 @@ from retrograph.events.files.payload import BrokenFile
 
 PIECE_BYTES: Final = 1024 * 1024
 GROWTH: Final = 200
-"""A file that unpacks to more than so many times its size, and to more than a gibibyte, is a bomb: logs reach 30."""
-FREE_BYTES: Final = 1 << 30
+"""A file that unpacks to more than so many times its size, and to more than 128 MiB, is a bomb: logs reach 30."""
+FREE_BYTES: Final = 1 << 27
 
 
 class Packing(StrEnum):
