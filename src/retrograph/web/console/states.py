@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from retrograph.jobs.findings import nothing_found
 from retrograph.jobs.job import Job
 from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.state import HELD, JobState
@@ -77,6 +78,8 @@ def reason(job: Job, now: int, resumes_at: int | None = None) -> Reason | None:
     if job.state in HELD:
         return _activity(job, now)
     text = _why(job) if job.reason else ""
+    if job.state is JobState.SUCCEEDED and nothing_found(job) is not None:
+        return Reason(text="nothing was found")
     if resumes_at is not None and job.state in (JobState.PAUSED, JobState.INTERRUPTED):
         before = f"{text} · " if text else ""
         overdue = resumes_at <= now

@@ -2,6 +2,7 @@
 
 import pytest
 
+from retrograph.jobs.job import Counts
 from retrograph.jobs.pressure import Pressure, Waiting
 from retrograph.jobs.state import JobState, PauseReason
 from retrograph.web.console.states import BADGES, REASONS, badge, reason
@@ -49,3 +50,12 @@ def test_a_run_that_is_held_up_says_by_what() -> None:
     assert waits is not None and waits.text == "waits: the purchase history service answered 429"
     assert slowed is not None and slowed.text == "slowed to 5/s: the purchase history service pushed back"
     assert reason(job_of(phase="processing"), NOW) is None
+
+
+def test_a_load_of_nobody_is_told_apart_from_one_that_found_something() -> None:
+    nobody = Counts(processed=3, found={"purchases": 0, "edges-written": 0, "users-without-history": 3})
+    told = reason(job_of(JobState.SUCCEEDED, counts=nobody), NOW)
+    assert told is not None
+    assert told.text == "nothing was found"
+    somebody = Counts(processed=3, found={"purchases": 1, "edges-written": 0, "users-without-history": 2})
+    assert reason(job_of(JobState.SUCCEEDED, counts=somebody), NOW) is None
