@@ -48,6 +48,7 @@ def furnish(stage: Stage) -> list[Scene]:
         Scene("graph-counts", "/graph/counts?clusters=1"),
         Scene("flags", "/flags?user=hh-0001"),
         Scene("flags-detector", "/flags/detector"),
+        Scene("live", "/live/lag"),
         Scene("health", "/health"),
         Scene("not-found", "/jobs/nobody-knows-it", status=404),
     ]

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeAlias
 
+from retrograph.clock import SystemClock
 from retrograph.config import Settings
 from retrograph.config.settings import SERVICES
 from retrograph.errors import ConfigurationError, DependencyDown, NotFound, RetrographError
+from retrograph.live.cluster import Topic
 from retrograph.store.schema import open_database
 from retrograph.wiring.graphs import open_graph
+from retrograph.wiring.live_board import LiveBoard
 from retrograph.wiring.queues import look_at_queue
 from retrograph.wiring.upstream import Client, clients_of, look_at, probing
 
@@ -54,6 +57,10 @@ async def diagnose(settings: Settings) -> list[Finding]:
     for name, url in {"queue": settings.queue.url, "enrollment-queue": settings.queue.enrollment_url}.items():
         if url is not None:
             checks.append(_finding(name, url, partial(look_at_queue, url)))
+    checks += [
+        _finding(f"kafka-{topic.form}", f"{topic.cluster.brokers} {topic.name}", partial(_kafka, topic))
+        for topic in LiveBoard(settings, SystemClock(), {}).topics
+    ]
     found = [*await asyncio.gather(*checks), *await _services(settings)]
     return found if settings.users.url is not None else [*found, _NO_TABLE]
 
@@ -74,6 +81,15 @@ async def _finding(name: str, where: str, check: Callable[[], Awaitable[None]]) 
     except RetrographError as error:
         return Finding(name=name, where=where, state="wrong", message=str(error))
     return Finding(name=name, where=where, state="up")
+
+
+async def _kafka(topic: Topic) -> None:
+    from retrograph.live.kafka.groups import KafkaGroups
+
+    try:
+        await KafkaGroups().look(topic)
+    except NotFound as error:
+        raise ConfigurationError(f"{error}: make it, or correct its name") from error
 
 
 async def _graph(settings: Settings) -> None:

@@ -52,6 +52,10 @@ class KafkaGroups:
         """Raises DependencyDown unless the topic's cluster answers."""
         await _in_thread(lambda of: _admin(of.cluster).list_topics(of.name, timeout=PING_SECONDS), topic)
 
+    async def look(self, topic: Topic) -> None:
+        """Raises NotFound where there is no such topic, DependencyDown."""
+        await _in_thread(lambda of: _partitions(_admin(of.cluster), of), topic)
+
     async def reset(self, topic: Topic, *, latest: bool = False) -> int:
         """Commits the earliest offset (or the latest one) for every partition whose committed offset is lost; returns
         for how many. Raises UsageError where members of the group are still there, DependencyDown."""
