@@ -92,6 +92,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._deleting = Batches[str](self._delete, MOST_AT_ONCE)
         self._broken: Exception | None = None
+        self._stopped_at: float | None = None
         self._log = _log.bind(lane=lane.name)
 
     @property
@@ -101,6 +102,7 @@ class Worker:
 
     def stop(self) -> None:
         """Receives nothing further; `run` returns when what is under way is done, or its grace is over."""
+        self._stopped_at = self._stopped_at or self._clock.monotonic()
         self._stopping.set()
 
     async def run(self) -> None:
@@ -160,8 +162,9 @@ class Worker:
     async def _drain(self) -> None:
         """What is under way may end; what takes too long is given back."""
         if self._tasks:
-            grace = 0.0 if self._station.outages.down else self.lane.grace_seconds
-            await asyncio.wait(self._tasks, timeout=grace)
+            since = self._clock.monotonic() - (self._stopped_at or self._clock.monotonic())
+            grace = 0.0 if self._station.outages.down else self.lane.grace_seconds - since
+            await asyncio.wait(self._tasks, timeout=max(0.0, grace))
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
