@@ -82,7 +82,19 @@ def _running(job: Job, now: int) -> Sentence:
         return _say("moves", f"Finding out which {noun(job.kind)} there are.")
     if (waiting := _waiting(job, now)) is not None:
         return waiting
+    if job.sent and job.parameters.executor == "queue":
+        return _sent_away(job, now)
     return _say("moves", *_pace_words(job), *_left(job, now), ".")
+
+
+def _sent_away(job: Job, now: int) -> Sentence:
+    """Where workers do the work: how much is on its way, and whether anybody takes it."""
+    left, depth = job.sent - job.answered, job.depth
+    if left and depth is not None and depth.waiting and not depth.in_flight and not job.rate:
+        return _say("waits", f"{counted(job.kind, left)} wait in the queue, and no worker takes them.")
+    everything = job.total is not None and job.sent >= job.total and job.retry is None
+    begun = "Everything is sent" if everything else f"Sending to workers: {job.sent:,} sent"
+    return _say("moves", f"{begun}, {left:,} without an outcome yet{_rate(job)}", *_left(job, now), ".")
 
 
 def _since(job: Job, now: int) -> str:

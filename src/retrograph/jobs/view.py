@@ -67,7 +67,7 @@ def backfill_as_json(job: Job, last_error: str | None) -> dict[str, Json]:
         "job_key": job.key,
         "status": job.state.value,
         "total": job.total,
-        "sent": counts.scanned,
+        "sent": max(counts.scanned, min(job.sent, job.total or job.sent)),
         "processed": counts.processed,
         "failed": counts.failed,
         "skipped": counts.skipped,

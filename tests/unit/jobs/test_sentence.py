@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from retrograph.jobs.job import Counts, Job, Parameters, Retry, Spec
+from retrograph.jobs.job import Counts, Depth, Job, Parameters, Retry, Spec
 from retrograph.jobs.pressure import Pressure, Waiting
 from retrograph.jobs.sentence import sentence_of
 from retrograph.jobs.state import JobState, PauseReason
@@ -53,6 +53,15 @@ def test_one_that_waits_says_for_what_and_how_long() -> None:
     assert say(RUNNING, pressure=Pressure(waiting=waiting)).startswith("Loading users at 9.6")
     over = replace(waiting, at=NOW - 41_000)
     assert say(RUNNING, rate=0.0, pressure=Pressure(waiting=over)).startswith("Loading users; none ended")
+
+
+def test_a_job_whose_users_are_sent_away_says_how_many_are_on_their_way() -> None:
+    sent = replace(RUNNING, parameters=Parameters(rate_limit=10.0, executor="queue"), sent=40_000, answered=34_412)
+    assert say(sent).startswith("Sending to workers: 40,000 sent, 5,588 without an outcome yet at 9.6 a second; about")
+    assert say(sent, sent=75_000).startswith("Everything is sent, 40,588 without an outcome yet at 9.6 a second; about")
+    full = Depth(waiting=5_588, in_flight=0, dead=0, at=NOW)
+    assert say(sent, rate=0.0, depth=full) == "5,588 users wait in the queue, and no worker takes them."
+    assert say(sent, rate=0.0, depth=replace(full, in_flight=5)).startswith("Sending to workers")
 
 
 def test_a_run_that_has_just_begun_has_no_pace_yet() -> None:
