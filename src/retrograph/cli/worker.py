@@ -55,7 +55,10 @@ def _with_concurrency(settings: "Settings", concurrency: int | None) -> "Setting
 
 
 async def _worker(settings: "Settings", names: "list[LaneName]", migrate: bool) -> None:
+    import asyncio
+
     from retrograph.cli.signals import Signals
+    from retrograph.wiring.served import recounted
     from retrograph.wiring.service import open_parts
     from retrograph.wiring.upstream import check_upstream
     from retrograph.wiring.worker import open_workforce
@@ -71,4 +74,9 @@ async def _worker(settings: "Settings", names: "list[LaneName]", migrate: bool) 
             with Signals(stop=end, pause=end).listening():
                 for one in workforce.workers:
                     say(f"taking users from {one.lane.queue.url}, {one.lane.concurrency} at a time")
-                await workforce.run()
+                recounting = asyncio.create_task(recounted(parts.target.graph, parts.clock))
+                try:
+                    await workforce.run()
+                finally:
+                    recounting.cancel()
+                    await asyncio.gather(recounting, return_exceptions=True)
