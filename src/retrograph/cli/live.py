@@ -44,7 +44,7 @@ async def _live(settings: "Settings", only: list[str], migrate: bool) -> None:
     from retrograph.wiring.graphs import build_graph
     from retrograph.wiring.live import open_live, topics_of
     from retrograph.wiring.opening import Opening
-    from retrograph.wiring.served import recounted
+    from retrograph.wiring.recounting import recounted
 
     clock = SystemClock()
     topics = topics_of(settings, only)

@@ -58,7 +58,7 @@ async def _worker(settings: "Settings", names: "list[LaneName]", migrate: bool) 
     import asyncio
 
     from retrograph.cli.signals import Signals
-    from retrograph.wiring.served import recounted
+    from retrograph.wiring.recounting import recounted
     from retrograph.wiring.service import open_parts
     from retrograph.wiring.upstream import check_upstream
     from retrograph.wiring.worker import open_workforce

@@ -15,8 +15,6 @@ from retrograph.enrolment.enrol import Enrolments
 from retrograph.enrolment.requests import LoadRequests, Reason
 from retrograph.errors import ConfigurationError, RetrographError
 from retrograph.graph.reading import GraphReader
-from retrograph.graph.recount import run_pass
-from retrograph.graph.store import GraphStore
 from retrograph.jobs.fleet import Fleet
 from retrograph.jobs.job import Json
 from retrograph.jobs.news import News
@@ -31,13 +29,13 @@ from retrograph.wiring.live_board import LiveBoard
 from retrograph.wiring.opening import Opening
 from retrograph.wiring.pings import Check, Pings, answering
 from retrograph.wiring.queues import KeptQueue, QueueRequests
+from retrograph.wiring.recounting import recounted
 from retrograph.wiring.requests import JobRequests
 from retrograph.wiring.service import Parts, open_parts
 from retrograph.wiring.staff import Staff
 from retrograph.wiring.upstream import clients_of, probing
 from retrograph.wiring.worker import lanes_of
 
-RECOUNT_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 600.0
 
 _log = structlog.get_logger()
@@ -109,17 +107,6 @@ class Served:
             except Exception:
                 _log.exception("broke-off", what=name)
             await self.clock.sleep(1.0)
-
-
-async def recounted(graph: GraphStore, clock: Clock) -> None:
-    """Marks that live events leave are walked once a minute."""
-    while True:
-        await clock.sleep(RECOUNT_SECONDS)
-        try:
-            if await graph.marks():
-                await run_pass(graph, clock)
-        except RetrographError as error:
-            _log.warning("recount-failed", error=str(error))
 
 
 @asynccontextmanager
