@@ -13,6 +13,7 @@ from retrograph.jobs.wording import counted
 PURCHASES: Final = "purchases"
 RETRACTIONS: Final = "retractions"
 IDENTIFIERS: Final = "identifiers"
+EVENTS: Final = "events"
 WRITTEN: Final = "edges-written"
 """Edges that loads made, changed or took away: none in a replay. What a process wrote just before it died is not in
 it, because whoever does that item again finds it there."""
@@ -23,6 +24,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     PURCHASES: ("purchase", "purchases"),
     RETRACTIONS: ("retraction", "retractions"),
     IDENTIFIERS: ("identifier", "identifiers"),
+    EVENTS: ("event joined", "events joined"),
 }
 _NOTHING: Final = frozenset({NO_HISTORY, NO_IDENTIFIERS})
 
@@ -55,13 +57,16 @@ def nothing_found(job: Job) -> str | None:
     counts = job.counts
     if not counts.processed or any(count for name, count in counts.found.items() if name not in _NOTHING):
         return None
-    who = "this user" if counts.processed == 1 else f"any of these {counts.processed:,} users"
+    many = counted(job.kind, counts.processed)
+    who = f"this {many.partition(' ')[2]}" if counts.processed == 1 else f"any of these {many}"
     if counts.found.get(NO_HISTORY, 0) >= counts.processed:
         return f"No service knew {who} in {_window(job)}: check the ids, and the end of the window (as_of)."
     if PURCHASES in counts.found:
         return f"Nothing that {who} bought lies in {_window(job)}: check the end of the window (as_of)."
     if IDENTIFIERS in counts.found:
         return f"The table gave no identifier that counts for {who}: check the mapping of its columns."
+    if EVENTS in counts.found:
+        return f"No event of {who} was joined: what they hold is left out by reason, or not for this graph's users."
     return None
 
 

@@ -6,8 +6,16 @@ from typing import Final, NamedTuple
 
 from retrograph.clock import from_millis
 
-_NOUNS: Final[Mapping[str, tuple[str, str]]] = {"purchases": ("user", "users"), "identity": ("user", "users")}
-_VERBS: Final[Mapping[str, str]] = {"purchases": "Loading", "identity": "Joining"}
+_USERS: Final = ("user", "users")
+_NOUNS: Final[Mapping[str, tuple[str, str]]] = {
+    **dict.fromkeys(("purchases", "identity", "enrolment", "newly-enabled"), _USERS),
+    "events": ("object", "objects"),
+}
+_VERBS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("purchases", "enrolment", "newly-enabled"), "Loading"),
+    "identity": "Joining",
+    "events": "Reading",
+}
 _SERVICES: Final[Mapping[str, str]] = {
     "purchase-history": "the purchase history service",
     "shop-orders": "the shop order service",

@@ -242,7 +242,7 @@ def _outcome(reached: Reached) -> Outcome:
     refused = dict(reached.refused)
     if reached.undecodable:
         refused["undecodable"] = reached.undecodable
-    return Outcome(status="processed", refused=refused)
+    return Outcome(status="processed", refused=refused, found={"events": reached.events})
 
 
 def _found(entry: Entry) -> Found:

@@ -82,6 +82,14 @@ def test_a_load_of_nobody_does_not_look_like_success() -> None:
     )
 
 
+def test_files_whose_events_were_all_left_out_say_so() -> None:
+    counts = Counts(processed=2, found={"events": 0}, refused={"undecodable": 7})
+    told = ending(replace(JOB, kind="events", state=JobState.SUCCEEDED, reason=None, counts=counts))
+    assert any(sentence.startswith("No event of any of these 2 objects was joined") for sentence in told)
+    some = ending(replace(JOB, kind="events", counts=replace(counts, found={"events": 1})))
+    assert "found: 1 event joined" in some
+
+
 def test_failures_and_events_are_documents() -> None:
     failure = Failure(
         number=1, item="u1", attempts=2, error_class="ServiceFailed", message="503", first_at=0, last_at=1000
