@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.integration.command_line import CommandLine
-from tests.integration.server_process import ServerProcess, in_directory, served, wait_for
+from tests.integration.server_process import ServerProcess, in_directory, job_of, served, wait_for
 from tests.integration.story import History
 from tests.servers.redis import RedisServer
 
@@ -114,3 +114,16 @@ def test_a_valkey_that_is_stopped_or_flushed_keeps_nobody_out(
         redis.flush()
         wait_for(lambda: redis.tell(f"GET {key}") == b"$1\r\n1\r\n", "the copy after the flush", server.told)
         assert client.post(ENROLL, json={"user_id": users[0]}).json()["already_enrolled"]
+
+
+def test_an_enrolment_overtakes_a_bulk_load(client: httpx2.Client, history: History) -> None:
+    *bulk, user = history.ids
+    started = client.post(
+        "/api/v1/jobs", json={"kind": "purchases", "key": "bulk", "user_ids": bulk, "rate_limit": 20, "concurrency": 2}
+    )
+    assert started.status_code == 202, started.text
+    wait_for(lambda: job_of(client, "bulk")["processed"] > 0, "the bulk load to be under way")
+    assert client.post(ENROLL, json={"user_id": user}).status_code == 202
+    wait_for(lambda: succeeded(client, 1), "the enrolled one", lambda: jobs(client))
+    job = job_of(client, "bulk")
+    assert job["state"] == "running" and job["processed"] < len(bulk)

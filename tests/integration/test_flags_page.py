@@ -1,6 +1,7 @@
 """The flags' pages over a real server: whom a flag covers, ids added, a list replaced, and who is found by that."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,38 @@ def test_a_user_is_checked_and_what_is_wrong_is_said_beside_the_flags(
     assert ready["status"] == "up" and ready["dependencies"]["flags"]["status"] == "down"
     assert client.post("/consumer-graph-worker/enroll", json={"user_id": "dan"}).status_code == 202
     wait_for(lambda: "lets in" in client.get("/flags?user=dan").text, "the gate")
+
+
+def test_whoever_was_loaded_since_the_flag_covers_them_is_spared(tmp_path: Path, history: History) -> None:
+    users = history.some[:3]
+    (tmp_path / "flags.yaml").write_text(DOCUMENT % ", ".join(users))
+    (tmp_path / "beta.csv").write_text("user_id\n")
+    cli = in_directory(
+        tmp_path,
+        upstream=history.url,
+        flags_file="flags.yaml",
+        flags_bucket=str(tmp_path),
+        flags_refresh_seconds="1",
+        detector_every_seconds="0",
+    )
+    with served(cli) as server, server.client(server.token()) as client:
+        wait_for(lambda: _loaded_later(client, users[:2]), "a load as of a moment after everybody had heard")
+        assert client.post("/flags/detector").status_code == 303
+        page = wait_for(lambda: _pass(client), "the pass")
+        assert '<td class="number">1</td><td class="number">0</td><td class="number">2</td>' in page
+        wait_for(lambda: [job["total"] for job in jobs(client)] == [1], "the load of the third", lambda: jobs(client))
+
+
+def _loaded_later(client: httpx2.Client, users: tuple[str, ...]) -> bool:
+    """A load of these, which counts once its `as_of` lies far enough behind the opening of the gate."""
+    body = {"kind": "purchases", "key": "bulk", "user_ids": list(users), "reset_cursor": True, "lookback_days": 3650}
+    assert client.post("/api/v1/jobs", json=body).status_code == 202
+    wait_for(lambda: client.get("/api/v1/jobs/bulk").json()["state"] == "succeeded", "the load")
+    as_of = client.get("/api/v1/jobs/bulk").json()["spec"]["as_of"]
+    began = min(job["created_at"] for job in client.get("/api/v1/jobs").json()["items"])
+    return datetime.fromisoformat(as_of) - datetime.fromisoformat(began) > timedelta(seconds=1.5)
+
+
+def _pass(client: httpx2.Client) -> str:
+    page = client.get("/flags/detector").text
+    return page if "Spared" in page and "under way" not in page else ""
