@@ -74,12 +74,12 @@ def chosen_of(given: Mapping[str, Any]) -> FilesChosen:
         raise UsageError("say where the files lie: uri, such as s3://bucket/prefix or file:///folder", field="uri")
     if events is not None and events not in get_args(Events):
         raise UsageError(f"events is one of {', '.join(get_args(Events))}, not {events[:50]!r}", field="events")
-    mapping = given.get("mapping") or {}
+    mapping = {} if given.get("mapping") is None else given["mapping"]
     if not isinstance(mapping, Mapping) or not all(isinstance(word, str) for pair in mapping.items() for word in pair):
         raise UsageError("mapping must say what the file calls our columns, as text", field="mapping")
     if strange := sorted(set(mapping) - set(COLUMNS)):
         raise UsageError(f"there is no column {strange[0][:50]!r} to map: {', '.join(COLUMNS)}", field="mapping")
-    if not isinstance(again := given.get("again") or False, bool):
+    if not isinstance(again := False if given.get("again") is None else given["again"], bool):
         raise UsageError("again must be true or false", field="again")
     return FilesChosen(
         uri=uri.strip(),

@@ -1,0 +1,121 @@
+"""The ledger of objects: absolute counts, totals that follow them, and what other jobs have ingested."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from retrograph.jobs.objects import Listed, ObjectQuery, ObjectState, Reached
+from retrograph.jobs.sql.objects import SqlObjectLedger
+from retrograph.store.schema import open_database
+from tests.contracts.job_stores import store_url, stores
+
+__all__ = ["store_url", "stores"]
+
+JOB, OTHER, GRAPH = "job-1", "job-2", "graph-1"
+
+
+@pytest.fixture
+async def ledger(store_url: str) -> AsyncIterator[SqlObjectLedger]:
+    database = await open_database(store_url)
+    yield SqlObjectLedger(database)
+    await database.close()
+
+
+def listed(*numbers: int, version: str = "v1") -> list[Listed]:
+    return [
+        Listed(key=f"in/{n}_%.json", size=n * 10, version=version, modified_at=1_000 + n, content=f"{n}-{version}")
+        for n in numbers
+    ]
+
+
+async def discovered(ledger: SqlObjectLedger, job: str, *pages: list[Listed]) -> None:
+    await ledger.begin(job, GRAPH)
+    first = 1
+    for page in pages:
+        await ledger.add(job, first, page)
+        first += len(page)
+
+
+async def states(ledger: SqlObjectLedger, job: str) -> list[str]:
+    return [entry.state.value for entry in await ledger.page(job, ObjectQuery())]
+
+
+async def test_discovery_is_counted_and_begins_anew_where_it_is_begun_again(ledger: SqlObjectLedger) -> None:
+    assert await ledger.totals(JOB) is None
+    await discovered(ledger, JOB, listed(1, 2), listed(3))
+    totals = await ledger.totals(JOB)
+    assert totals is not None
+    assert (totals.objects, totals.size, totals.processed, totals.started_at) == (3, 60, 0, None)
+    await discovered(ledger, JOB, listed(4))
+    totals = await ledger.totals(JOB)
+    assert totals is not None and (totals.objects, totals.size) == (1, 40)
+    assert [entry.key for entry in await ledger.page(JOB, ObjectQuery())] == ["in/4_%.json"]
+
+
+async def test_objects_are_paged_filtered_and_searched(ledger: SqlObjectLedger) -> None:
+    await discovered(ledger, JOB, listed(*range(1, 8)))
+    third = await ledger.entry(JOB, "in/3_%.json")
+    assert third is not None and (third.number, third.size, third.modified_at) == (3, 30, 1_003)
+    await ledger.save(JOB, third, ObjectState.FAILED, Reached(undecodable=2, mistakes=((4, "why"),)), "broken")
+    assert [one.number for one in await ledger.page(JOB, ObjectQuery(after=2, limit=3))] == [3, 4, 5]
+    (failed,) = await ledger.page(JOB, ObjectQuery(state=ObjectState.FAILED))
+    assert (failed.error, failed.attempts, failed.reached.mistakes) == ("broken", 1, ((4, "why"),))
+    assert [one.number for one in await ledger.page(JOB, ObjectQuery(search="5_%"))] == [5]
+    assert await ledger.page(JOB, ObjectQuery(search="5__")) == []
+    assert await ledger.entry(JOB, "none") is None
+    assert await ledger.entry(OTHER, "in/3_%.json") is None
+
+
+async def test_what_is_saved_twice_counts_once(ledger: SqlObjectLedger) -> None:
+    await discovered(ledger, JOB, listed(1, 2))
+    first = await ledger.entry(JOB, "in/1_%.json")
+    assert first is not None
+    half = Reached(offset=5, line=3, read=5, events=3, refused={"x": 1})
+    await ledger.save(JOB, first, ObjectState.PENDING, half)
+    again = await ledger.entry(JOB, "in/1_%.json")
+    assert again is not None and (again.reached, again.attempts) == (half, 0)
+    whole = Reached(offset=10, line=7, read=10, events=6, skipped=1, gated=2, undecodable=1)
+    for _ in range(3):
+        await ledger.save(JOB, first, ObjectState.INGESTED, whole)
+    totals = await ledger.totals(JOB)
+    assert totals is not None
+    assert (totals.processed, totals.failed, totals.events, totals.read) == (1, 0, 6, 10)
+    assert (totals.skipped, totals.gated, totals.undecodable) == (1, 2, 1)
+    assert totals.started_at is not None and totals.updated_at is not None
+
+
+async def test_a_retry_that_succeeds_moves_the_object_over(ledger: SqlObjectLedger) -> None:
+    await discovered(ledger, JOB, listed(1))
+    one = await ledger.entry(JOB, "in/1_%.json")
+    assert one is not None
+    await ledger.save(JOB, one, ObjectState.FAILED, Reached(events=2), "cut short")
+    await ledger.save(JOB, one, ObjectState.INGESTED, Reached(events=5))
+    totals = await ledger.totals(JOB)
+    assert totals is not None and (totals.processed, totals.failed, totals.events) == (1, 0, 5)
+    (entry,) = await ledger.page(JOB, ObjectQuery())
+    assert (entry.attempts, entry.error) == (2, None)
+
+
+async def test_another_job_s_work_on_the_same_content_is_known(ledger: SqlObjectLedger) -> None:
+    await discovered(ledger, JOB, listed(1, 2))
+    one = await ledger.entry(JOB, "in/1_%.json")
+    assert one is not None
+    await ledger.save(JOB, one, ObjectState.INGESTED, Reached(events=5))
+    await discovered(ledger, OTHER, listed(1, 2, version="v1"), listed(3, version="v2"))
+    assert await ledger.unchanged(OTHER, GRAPH) == 1
+    assert await ledger.ingested_before(OTHER, GRAPH, "1-v1")
+    assert not await ledger.ingested_before(OTHER, GRAPH, "2-v1")
+    assert not await ledger.ingested_before(OTHER, GRAPH, "1-v2")
+    assert not await ledger.ingested_before(OTHER, "another graph", "1-v1")
+    assert not await ledger.ingested_before(JOB, GRAPH, "1-v1")
+
+
+async def test_an_object_that_is_gone_from_the_ledger_is_saved_nowhere(ledger: SqlObjectLedger) -> None:
+    await discovered(ledger, JOB, listed(1, 2))
+    two = await ledger.entry(JOB, "in/2_%.json")
+    assert two is not None
+    await discovered(ledger, JOB, listed(1))
+    await ledger.save(JOB, two, ObjectState.INGESTED, Reached(events=5))
+    assert await states(ledger, JOB) == ["pending"]
+    totals = await ledger.totals(JOB)
+    assert totals is not None and totals.events == 0
