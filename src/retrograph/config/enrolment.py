@@ -15,6 +15,12 @@ class EnrolmentSettings(BaseModel):
         description="Seconds after which a history service tells everything that has happened: so long, and "
         "`RETROGRAPH_FLAGS_REFRESH_SECONDS` more, after a gate was opened the user is loaded a second time.",
     )
+    lookback_days: int = Field(
+        default=365,
+        ge=1,
+        le=3_650,
+        description="How many days of history are loaded for users who are enrolled, or whom the flag has come to cover.",
+    )
 
 
 class DetectorSettings(BaseModel):

@@ -112,8 +112,12 @@ class QueueRequests:
     """`enrolment.requests.LoadRequests` where there is a queue of enrolments: they are sent there, whatever else is
     asked for goes on to `others`."""
 
-    def __init__(self, url: str, graph_id: Callable[[], Awaitable[str]], clock: Clock, others: "LoadRequests") -> None:
-        self._url = url
+    def __init__(
+        self, settings: Settings, graph_id: Callable[[], Awaitable[str]], clock: Clock, others: "LoadRequests"
+    ) -> None:
+        assert settings.queue.enrollment_url is not None
+        self._url = settings.queue.enrollment_url
+        self._lookback_days = settings.enrolment.lookback_days
         self._graph_id = graph_id
         self._clock = clock
         self._others = others
@@ -124,4 +128,5 @@ class QueueRequests:
         if batch.reason != "enrollment":
             return await self._others.request(batch)
         async with open_queue(self._url, self._clock) as queue:
-            return await RequestSender(queue, await self._graph_id(), self._clock).request(batch)
+            graph_id = await self._graph_id()
+            return await RequestSender(queue, graph_id, self._clock, lookback_days=self._lookback_days).request(batch)

@@ -18,10 +18,15 @@ class JobRequests:
     the job to its end."""
 
     def __init__(
-        self, start: Callable[[StartRequest], Awaitable[StartAnswer]], *, sent: Collection[Reason] = ()
+        self,
+        start: Callable[[StartRequest], Awaitable[StartAnswer]],
+        *,
+        lookback_days: int,
+        sent: Collection[Reason] = (),
     ) -> None:
         """Batches of the reasons in `sent` are sent to workers, through the bulk queue."""
         self._start = start
+        self._lookback_days = lookback_days
         self._sent = sent
 
     async def request(self, batch: Batch) -> None:
@@ -31,6 +36,8 @@ class JobRequests:
             source={_SOURCES[batch.reason]: batch.count},
             ids=batch.users,
         )
-        parameters = {"executor": "queue"} if batch.reason in self._sent else {}
+        parameters: dict[str, object] = {"lookback_days": self._lookback_days}
+        if batch.reason in self._sent:
+            parameters["executor"] = "queue"
         kind = KINDS[batch.reason]
         await self._start(StartRequest(kind=kind, source=source, parameters=parameters, key=batch.key, who=batch.who))

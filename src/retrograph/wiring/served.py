@@ -159,10 +159,10 @@ async def open_served(
 def _requests(settings: Settings, parts: Parts, fleet: Fleet) -> LoadRequests:
     """Who loads the enrolled and the newly enabled: workers where there are queues, else this process."""
     sent: tuple[Reason, ...] = ("newly_enabled",) if settings.queue.url else ()
-    here = JobRequests(fleet.start, sent=sent)
+    here = JobRequests(fleet.start, lookback_days=settings.enrolment.lookback_days, sent=sent)
     if settings.queue.enrollment_url is None:
         return here
-    return QueueRequests(settings.queue.enrollment_url, parts.graph_id, parts.clock, here)
+    return QueueRequests(settings, parts.graph_id, parts.clock, here)
 
 
 async def _consumers(stack: AsyncExitStack, settings: Settings, parts: Parts, gate: OpenedGate) -> Live:
