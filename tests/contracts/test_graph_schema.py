@@ -1,5 +1,6 @@
 """Which graph it is, what version it has, and what it says when it cannot be used, on every backend."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -67,6 +68,16 @@ async def test_a_graph_keeps_its_id(place: Place) -> None:
         assert graph.identity == first
     assert first.schema_version == SCHEMA_VERSION
     assert len(first.graph_id) == 36
+
+
+async def test_several_that_open_an_empty_place_at_once_make_one_graph(place: Place) -> None:
+    """Such as workers that are started together."""
+    graphs = [place.make() for _ in range(6)]
+    try:
+        await asyncio.gather(*(graph.open() for graph in graphs))
+        assert len({graph.identity for graph in graphs}) == 1
+    finally:
+        await asyncio.gather(*(graph.close() for graph in graphs))
 
 
 async def test_a_graph_is_only_made_where_that_is_wanted(place: Place) -> None:

@@ -19,7 +19,7 @@ class EnrolmentSettings(BaseModel):
         default=365,
         ge=1,
         le=3_650,
-        description="How many days of history are loaded for users who are enrolled, or whom the flag has come to cover.",
+        description="How many days of history are loaded for users who are enrolled or newly covered by the flag.",
     )
 
 

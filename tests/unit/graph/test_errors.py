@@ -46,6 +46,7 @@ def test_every_class_of_the_driver_is_translated(kind: type[Exception]) -> None:
         ("Neo.ClientError.Transaction.LockClientStopped", TransientGraphError),
         ("Neo.TransientError.Transaction.LockClientStopped", TransientGraphError),
         ("Neo.TransientError.Transaction.Terminated", TransientGraphError),
+        ("Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists", TransientGraphError),
         ("Neo.ClientError.Security.Unauthorized", ConfigurationError),
         ("Neo.ClientError.Security.Forbidden", ConfigurationError),
         ("Neo.ClientError.Security.AuthenticationRateLimit", ConfigurationError),

@@ -39,6 +39,8 @@ _ENDED: Final = (
 )
 """The server or its operator ended the transaction, also where it waited for a lock: no data is to blame. The driver
 counts these among the errors that repeating does not help."""
+_MADE_MEANWHILE: Final = ".Schema.EquivalentSchemaRuleAlreadyExists"
+"""Another process makes the same constraint or index now, which IF NOT EXISTS does not see: soon it is there."""
 _OUTAGES: Final = (".DatabaseUnavailable", ".NotALeader", ".ForbiddenOnReadOnlyDatabase", ".TransactionStartFailed")
 
 
@@ -117,7 +119,7 @@ def _translate_server_error(error: Neo4jError, url: str) -> errors.RetrographErr
     code = error.code or ""
     if code.endswith(_OUTAGES):
         return TransientGraphError(f"the graph at {url} takes no writes now: {_message(error)}", outage=True)
-    if error.is_retryable() or code.endswith(_ENDED):
+    if error.is_retryable() or code.endswith((*_ENDED, _MADE_MEANWHILE)):
         return TransientGraphError(_message(error))
     if ".Database.DatabaseNotFound" in code:
         return errors.ConfigurationError(f"the graph at {url} has no such database: {_message(error)}")

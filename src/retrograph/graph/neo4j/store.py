@@ -95,11 +95,13 @@ class Neo4jGraph(Neo4jIdentityReads):
             meta = await self._connection.rows(cypher.CREATE_META)
         graph_id, version = meta[0]
         _check_version(self.url, version, migrate)
-        for number, statements in enumerate(schema.MIGRATIONS[version:], start=version + 1):
+        for statements in schema.MIGRATIONS[version:]:
             for statement in statements:
                 await self._connection.rows(statement)
+        if version < SCHEMA_VERSION:
+            # Once, at the end: whoever opens the graph meanwhile must not take one that is being made for an older one.
             await self._connection.rows(schema.AWAIT_INDEXES)
-            await self._connection.rows(cypher.SET_VERSION, version=number)
+            await self._connection.rows(cypher.SET_VERSION, version=SCHEMA_VERSION)
         return GraphIdentity(graph_id=graph_id, schema_version=SCHEMA_VERSION)
 
     async def close(self) -> None:
