@@ -46,6 +46,6 @@ async def open_detecting(settings: Settings, *, migrate: bool = False) -> AsyncI
             return answer
 
         sent: tuple[Reason, ...] = ("newly_enabled",) if settings.queue.url else ()
-        requests = JobRequests(run, sent=sent)
+        requests = JobRequests(run, lookback_days=settings.enrolment.lookback_days, sent=sent)
         detector = build_detector(settings, kept, requests, asked, watched, parts.graph_id)
         yield Detecting(detector=detector, service=parts.service, ran=ran)
