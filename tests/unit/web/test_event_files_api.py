@@ -75,6 +75,14 @@ async def test_files_are_loaded_and_each_object_can_be_looked_at(client: httpx2.
     assert len((await client.get(f"{JOBS}/{key}/objects?q=good")).json()["items"]) == 1
     assert (await client.get(f"{JOBS}/{key}/objects?state=flying")).status_code == 400
 
+    page = (await client.get(f"/jobs/{key}", headers={"Accept": "text/html"})).text
+    for label in ("Objects discovered", "Total size (bytes)", "Objects failed", "Events ingested", "Started at"):
+        assert label in page
+    assert f"--uri file://{files}" in page
+    shown = (await client.get(f"/jobs/{key}/objects?state=failed", headers={"Accept": "text/html"})).text
+    assert "bad.json" in shown and "cannot be decoded" in shown and "good.json" not in shown
+    assert "Retry" in shown
+
     again = await client.post(JOBS, json=body)
     assert again.status_code == 202 and f"the same as job {key}" in again.json()["message"]
     other = await ended(client, again.json()["job"]["key"])

@@ -60,9 +60,22 @@ def chosen(job: Job) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if value is not None and value != usual[name]}
 
 
+def _files_option(source: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("uri", "pattern", "events", "credentials", "since", "until"):
+        if name in source:
+            yield from (f"--{name}", str(source[name]))
+    for ours, theirs in dict(source.get("mapping") or {}).items():
+        yield from ("--map", f"{ours}={theirs}")
+    if source.get("again"):
+        yield "--again"
+
+
 def _users_option(job: Job) -> Iterator[str]:
     """A job that named its users one by one, or by a file of its own, is known by its key: it has frozen them."""
     source = job.spec.source
+    if "uri" in source:
+        yield from _files_option(source)
+        return
     if "file" in source:
         yield from ("--user-file", str(source["file"]))
     elif "object" in source:
@@ -73,6 +86,8 @@ def _users_option(job: Job) -> Iterator[str]:
 
 def _users_member(job: Job) -> dict[str, Any]:
     source = job.spec.source
+    if "uri" in source:
+        return {name: value for name, value in source.items() if name != "role_arn"}
     if "object" in source:
         return {"s3_uri": source["object"]}
     return {"source": "neo4j"} if "graph" in source else {}

@@ -17,7 +17,7 @@ from retrograph.web.console.formatting import day, duration, number, plural, rat
 from retrograph.web.console.offers import offers, why_not
 from retrograph.web.console.start_form import KINDS
 
-TABS: Final = ("Overview", "Failures", "Spec", "Runs", "Log")
+TABS: Final = ("Overview", "Objects", "Failures", "Spec", "Runs", "Log")
 
 _ORDER: Final = ("retry", "stop", "archive", "cancel")
 
@@ -26,6 +26,7 @@ _ERRORS: Final[Mapping[str, str]] = {
     "MalformedAnswer": "A service answered with a document of the wrong shape",
     "WriteFailed": "The graph refused what was to be written",
     "UndecodableEvent": "An event was not what its contract says",
+    "ObjectFailed": "An object could not be read, or is not what it says",
     "ItemError": "The user failed",
     "DeadLetter": "A message was received too often without an outcome",
     "Expired": "No worker took it in time",
@@ -61,7 +62,8 @@ def address(job: Job, tab: str = "Overview") -> str:
 def tabs(job: Job) -> Sequence[tuple[str, str, int | None, str]]:
     """Name, address, a count, and how it is meant."""
     failed = job.counts.failed or None
-    return [(tab, address(job, tab), failed if tab == "Failures" else None, "bad") for tab in TABS]
+    shown = [tab for tab in TABS if tab != "Objects" or job.kind == "events"]
+    return [(tab, address(job, tab), failed if tab == "Failures" else None, "bad") for tab in shown]
 
 
 def ask(verb: str, job: Job, **values: str) -> str:
@@ -75,7 +77,7 @@ def actions(job: Job) -> Sequence[Action]:
 
 
 def _actions(job: Job) -> Iterator[Action]:
-    if job.spec.dry_run and job.state is JobState.SUCCEEDED:
+    if job.spec.dry_run and job.state is JobState.SUCCEEDED and job.kind in KINDS:
         yield Action(text="Run for real…", href=again(job), tone="primary", dialog=False)
     elif job.state not in HELD and job.state is not JobState.SUCCEEDED and job.kind in KINDS:
         yield Action(text="Start again…", href=again(job), dialog=False)

@@ -1,6 +1,6 @@
 """A job's page: what it does now, how it goes, what failed, what it was asked, its runs and its log."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -8,13 +8,14 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from retrograph.clock import to_millis
 from retrograph.jobs.cursors import cursor_words
-from retrograph.jobs.job import Failure, Job
+from retrograph.jobs.job import Failure, Job, Run
+from retrograph.jobs.objects import ObjectQuery, Totals, object_state
 from retrograph.jobs.queries import FailureQuery
 from retrograph.jobs.sentence import sentence_of
 from retrograph.jobs.starting import CLAMPED
 from retrograph.jobs.text import stored
 from retrograph.jobs.watchdog import Patience, resumes_at
-from retrograph.web.console import commands, job_page, spreadsheet
+from retrograph.web.console import commands, job_page, object_page, spreadsheet
 from retrograph.web.console.chart import chart
 from retrograph.web.console.progress import bar, scanned
 from retrograph.web.console.rendering import fragment_wanted, page
@@ -41,16 +42,51 @@ async def overview(context: Context, request: Request, key: str) -> HTMLResponse
     now = to_millis(context.clock.now())
     summary = await context.service.failure_summary(job.job_id)
     runs = await context.service.runs(job.job_id)
+    totals = await context.service.object_totals(job.job_id) if job.kind == "events" else None
     return _page(
         context,
         request,
         job,
         "Overview",
-        discovery=job_page.discovery(job),
-        processing=job_page.processing(job, runs[0] if runs else None),
+        discovery=job_page.discovery(job) if totals is None else object_page.discovery(job, totals),
+        processing=_processing(job, runs, totals),
         chart=chart(await context.service.samples(job.job_id)),
         groups=job_page.groups(job, summary),
         clamped=await _clamped(context, job) if runs and now - runs[0].started_at < CLAMPED_SHOWN_MS else None,
+    )
+
+
+def _processing(job: Job, runs: Sequence[Run], totals: Totals | None) -> Sequence[job_page.Fact]:
+    if totals is None:
+        return job_page.processing(job, runs[0] if runs else None)
+    return object_page.processing(job, totals)
+
+
+@router.get("/{key}/objects")
+async def objects(
+    context: Context, request: Request, key: str, state: Word = "", q: Text = "", after: Place = 0
+) -> HTMLResponse:
+    """The objects of a job over event files, and what became of each."""
+    job = await context.service.show(key)
+    wanted = ObjectQuery(
+        state=object_state(state) if state else None,
+        search=stored(q).strip() or None,
+        after=after,
+        limit=object_page.PER_PAGE,
+    )
+    found, following = await context.service.objects_page(job.job_id, wanted)
+    totals = await context.service.object_totals(job.job_id) or Totals()
+    return _page(
+        context,
+        request,
+        job,
+        "Objects",
+        query=wanted,
+        rows=object_page.rows(job, found),
+        chips=object_page.chips(job, wanted, totals),
+        objects_at=job_page.address(job, "Objects"),
+        first=object_page.following(wanted, 0),
+        next=None if following is None else object_page.following(wanted, following),
     )
 
 
