@@ -4,7 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import embedded_rows, engine_rows, flag_rows, identity_rows, load_rows, neo4j_live, neo4j_rows, queue_rows
+from bench import (
+    embedded_rows,
+    engine_rows,
+    flag_rows,
+    identity_rows,
+    live_rows,
+    load_rows,
+    neo4j_live,
+    neo4j_rows,
+    queue_rows,
+)
 from bench.measure import Goal, Lap, Options, Result, Row, run
 from bench.neo4j_graph import close_servers
 from bench.table import HEADER, line, merged
@@ -12,7 +22,9 @@ from bench.table import HEADER, line, merged
 ROWS = {row.name: row for row in (*neo4j_rows.ROWS, *neo4j_live.ROWS)}
 TINY = Options(pairs=1, tiny=True, heap="256m")
 
-EMBEDDED = {row.name: row for row in (*embedded_rows.ROWS, *engine_rows.ROWS, *flag_rows.ROWS, *load_rows.ROWS)}
+EMBEDDED = {
+    row.name: row for row in (*embedded_rows.ROWS, *engine_rows.ROWS, *flag_rows.ROWS, *load_rows.ROWS, *live_rows.ROWS)
+}
 
 
 def silent(text: str) -> None:
@@ -37,7 +49,17 @@ async def test_a_row_measures_both_sides_and_both_leave_the_right_graph(name: st
 
 
 @pytest.mark.parametrize(
-    "name", ["sqlite-first", "sqlite-again", "job-overhead", "load-cpu", "flag-check", "flag-memory"]
+    "name",
+    [
+        "sqlite-first",
+        "sqlite-again",
+        "job-overhead",
+        "load-cpu",
+        "flag-check",
+        "flag-memory",
+        "live-gate",
+        "live-sqlite",
+    ],
 )
 async def test_a_row_of_the_embedded_side_measures_both_sides(name: str) -> None:
     result = await run(EMBEDDED[name], Options(pairs=1, tiny=True), silent)

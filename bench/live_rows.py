@@ -1,0 +1,155 @@
+"""The rows about events as they come from Kafka: what reading and gating them costs, and what the whole way does."""
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.measure import Goal, Lap, Options, Row, Sides, Stopwatch
+from bench.sample import Line, Sample
+from retrograph.clock import SystemClock, iso
+from retrograph.events.receipts import Receipt
+from retrograph.flags.gate import Gate, OpenGate
+from retrograph.graph.sqlite.store import SqliteGraph
+from retrograph.graph.writer import GraphWriter
+from retrograph.loading.events import EventLoad, Receipts, Received
+
+TINY_USERS: Final = 30
+BATCH: Final = 500
+LATER: Final = 60_000
+"""Milliseconds between a purchase and its event."""
+
+
+class ListedGate:
+    """A gate over a set of users, none of whom has an event: what it admits is none of this measurement."""
+
+    def __init__(self, users: int) -> None:
+        self._listed = {f"user-{number}" for number in range(users)}
+
+    async def admits(self, user_ids: object) -> frozenset[str]:
+        assert isinstance(user_ids, type({}.keys()))
+        return frozenset(filter(self._listed.__contains__, user_ids))
+
+
+def receipts(lines: Sequence[Line]) -> list[Received]:
+    """Every receipt of the sample as the event that it once was, in order of time."""
+    of_receipt: defaultdict[tuple[int, str, str, str], list[str]] = defaultdict(list)
+    for line in lines:
+        of_receipt[line.millis, line.user_id, line.receipt_id, line.retailer].append(line.product_id)
+    return [_event(*key, products) for key, products in sorted(of_receipt.items())]
+
+
+def _event(millis: int, user_id: str, receipt_id: str, retailer: str, products: Sequence[str]) -> Received:
+    items = [{"product_id": each, "quantity": 1, "amount": 1.5, "description": f"Product {each}"} for each in products]
+    document = {
+        "event_type": "receipt_processed",
+        "event_id": f"e-{receipt_id}",
+        "occurred_at": iso(millis + LATER),
+        "user_id": user_id,
+        "receipt_id": receipt_id,
+        "purchased_at": iso(millis),
+        "retailer": {"name": retailer, "channel": "STORE"},
+        "items": items,
+    }
+    return Received(json.dumps(document).encode(), millis + LATER, user_id.encode())
+
+
+def _batches(events: Sequence[Received]) -> list[Sequence[Received]]:
+    return [events[at : at + BATCH] for at in range(0, len(events), BATCH)]
+
+
+async def _up() -> None:
+    """It is not asked."""
+
+
+def _events(options: Options) -> list[Received]:
+    return receipts(Sample(TINY_USERS if options.tiny else None).lines)
+
+
+def _bare(events: Sequence[Received]) -> Lap:
+    """Documents decoded, and nothing else."""
+    watch, decoder = Stopwatch(), msgspec.json.Decoder(Receipt)
+    with watch.running():
+        for event in events:
+            decoder.decode(event.payload)
+    return watch.lap(len(events))
+
+
+async def _through(events: Sequence[Received], gate: Gate) -> Lap:
+    """The way of batches, into a new graph."""
+    watch, clock = Stopwatch(), SystemClock()
+    with tempfile.TemporaryDirectory() as folder:
+        graph = SqliteGraph(Path(folder) / "graph.db", durable=False, clock=clock)
+        await graph.open()
+        try:
+            async with GraphWriter(graph, clock) as writer:
+                load = EventLoad(Receipts(writer), gate, _up)
+                with watch.running():
+                    for batch in _batches(events):
+                        await load.write(batch)
+            written = (await graph.stats()).totals["frequency"]
+        finally:
+            await graph.close()
+    return watch.lap(len(events), written=written)
+
+
+@asynccontextmanager
+async def _gated(options: Options) -> AsyncIterator[Sides]:
+    events, gate = _events(options), ListedGate(1_000)
+
+    async def ours() -> Lap:
+        lap = await _through(events, gate)
+        assert not lap.counts["written"]
+        return lap
+
+    async def reference() -> Lap:
+        return _bare(events)
+
+    yield Sides(ours=ours, reference=reference)
+
+
+@asynccontextmanager
+async def _joined(options: Options) -> AsyncIterator[Sides]:
+    events = _events(options)
+
+    async def ours() -> Lap:
+        lap = await _through(events, OpenGate())
+        assert lap.counts["written"] == len(events)
+        return lap
+
+    async def reference() -> Lap:
+        return _bare(events)
+
+    yield Sides(ours=ours, reference=reference)
+
+
+def speed(ours: Lap, reference: Lap) -> float:
+    """Events for each second of CPU, in thousands."""
+    del reference
+    return ours.amount / ours.cpu / 1_000
+
+
+ROWS: Final = (
+    Row(
+        name="live-gate",
+        work="receipts of the sample as events, in batches of 500: decoded, asked for at the gate, none admitted",
+        reference="the same documents decoded by msgspec, and nothing else",
+        goal=Goal(bound=100, unit=" thousand events a second of CPU"),
+        unit="events/s",
+        sides=_gated,
+        figure=speed,
+    ),
+    Row(
+        name="live-sqlite",
+        work="the same events, all admitted, joined into a new graph in SQLite",
+        reference="the same documents decoded by msgspec, and nothing else",
+        goal=None,
+        unit="events/s",
+        sides=_joined,
+    ),
+)
