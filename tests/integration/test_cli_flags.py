@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.integration.command_line import CommandLine
+from tests.servers.server import free_port
 
 DOCUMENT = """
 flags:
@@ -79,3 +80,17 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path) -> None:
         assert ended.code == 2 and ended.out == ""
         (line,) = ended.err.strip().splitlines()
         assert line.startswith("error: ") and words in line
+
+
+def test_doctor_looks_at_the_flags_and_at_a_cache_that_is_a_server(tmp_path: Path) -> None:
+    def found(cli: CommandLine, name: str) -> tuple[str, str]:
+        [one] = [one for one in cli.run("doctor", "--json").json if one["name"] == name]
+        return one["state"], one["message"] or ""
+
+    cli = with_flags(tmp_path)
+    assert found(cli, "flags") == ("up", "")
+    assert found(with_flags(tmp_path, "flags: {}"), "flags")[0] == "wrong"
+    away = CommandLine(tmp_path, flags_file="none.yaml", cache=f"valkey://127.0.0.1:{free_port()}")
+    assert found(away, "flags") == ("wrong", "there is no file none.yaml")
+    state, message = found(away, "cache")
+    assert state == "down" and "set RETROGRAPH_CACHE to where it is" in message

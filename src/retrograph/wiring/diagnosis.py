@@ -10,8 +10,11 @@ from retrograph.clock import SystemClock
 from retrograph.config import Settings
 from retrograph.config.settings import SERVICES
 from retrograph.errors import ConfigurationError, DependencyDown, NotFound, RetrographError
+from retrograph.flags.gate import INGESTION
 from retrograph.live.cluster import Topic
 from retrograph.store.schema import open_database
+from retrograph.wiring.caches import open_cache
+from retrograph.wiring.flags import open_flags
 from retrograph.wiring.graphs import open_graph
 from retrograph.wiring.live_board import LiveBoard
 from retrograph.wiring.queues import look_at_queue
@@ -24,6 +27,8 @@ _ADVICE = {
     "store": "start it, or set RETROGRAPH_STORE to where it is",
     "queue": "see that the queue service is there, or set SQS_QUEUE_URL to where it is",
     "enrollment-queue": "see that the queue service is there, or set ENROLLMENT_QUEUE_URL to where it is",
+    "cache": "start it, or set RETROGRAPH_CACHE to where it is",
+    "flags": "see that it can be read, or set RETROGRAPH_FLAGS_FILE to where it is",
     "users-table": "start its database, or set RETROGRAPH_USERS_URL to where it is",
 }
 
@@ -54,6 +59,10 @@ async def diagnose(settings: Settings) -> list[Finding]:
     ]
     if settings.users.url is not None:
         checks.append(_finding("users-table", str(settings.users.url), lambda: _users_table(settings)))
+    if settings.cache.scheme != "sqlite":
+        checks.append(_finding("cache", str(settings.cache), lambda: _cache(settings)))
+    if settings.flags.file is not None:
+        checks.append(_finding("flags", settings.flags.file, lambda: _flags(settings)))
     for name, url in {"queue": settings.queue.url, "enrollment-queue": settings.queue.enrollment_url}.items():
         if url is not None:
             checks.append(_finding(name, url, partial(look_at_queue, url)))
@@ -102,6 +111,19 @@ async def _store(settings: Settings) -> None:
         raise NotFound("there is no store yet")
     database = await open_database(settings.store.get_secret_value())
     await database.close()
+
+
+async def _cache(settings: Settings) -> None:
+    async with open_cache(settings, SystemClock()) as cache:
+        await cache.ping()
+
+
+async def _flags(settings: Settings) -> None:
+    try:
+        flags = await open_flags(settings)
+        flags.flag(INGESTION)
+    except NotFound as error:
+        raise ConfigurationError(str(error)) from error
 
 
 async def _users_table(settings: Settings) -> None:
