@@ -82,6 +82,7 @@ def test_a_user_is_checked_and_what_is_wrong_is_said_beside_the_flags(
     client: httpx2.Client, history: History, tmp_path: Path
 ) -> None:
     page = client.get("/flags", params={"user": history.some[1]}).text
+    assert "by <bdi>" in page
     assert "covers" in page and "lets in" in page and "leaves out" in client.get("/flags?user=nobody").text
     assert client.get("/flags?user=a%00b").status_code == 400
     refused = client.post("/flags/consumer_graph_ingestion/ids", data={"segment": "Later", "ids": "a"})

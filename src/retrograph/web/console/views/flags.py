@@ -1,5 +1,6 @@
 """The flags: whom they cover, one user checked, ids added, a list replaced; and what the detector has found."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -137,8 +138,8 @@ async def _shown(
     )
 
 
-async def _checked(context: WebContext, user: str) -> tuple[list[tuple[str, bool]], str]:
-    """What each flag, and the gate as a whole, says about a user."""
+async def _checked(context: WebContext, user: str) -> tuple[list[tuple[str, bool, Sequence[str]]], str]:
+    """What each flag, and the gate as a whole, says about a user; and by which segments a flag covers them."""
     if not user.strip():
         return [], ""
     try:
@@ -147,12 +148,12 @@ async def _checked(context: WebContext, user: str) -> tuple[list[tuple[str, bool
         found = (
             []
             if flags is None
-            else [(key, flags.file.flag(key).covers(user_id)) for key in sorted(flags.coverage.flags.flags)]
+            else [(key, flags.file.flag(key).covering(user_id)) for key in sorted(flags.coverage.flags.flags)]
         )
         passes = bool(await context.gate.gate.admits([user_id]))
     except (InvalidId, RetrographError) as error:
         return [], str(error)
-    return [*found, ("The gate", passes)], ""
+    return [*((key, bool(segments), segments) for key, segments in found), ("The gate", passes, ())], ""
 
 
 def _said(added: int, segment: str) -> str:
