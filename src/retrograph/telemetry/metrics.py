@@ -57,6 +57,8 @@ class Looked:
     listeners: int = 0
     depths: _Values = field(default_factory=dict)
     """Messages of the queue of each running job that is sent, by the job's key and what they do."""
+    live: _Values = field(default_factory=dict)
+    """Events that the consumers of this process have ended, by topic and outcome."""
     store_up: bool = True
 
 
@@ -118,6 +120,7 @@ class Metrics:
         found = {key: pressure() for key, pressure in self._runs.items()}
         yield self._paces(found)
         yield self._retries(found)
+        yield self._events()
 
     def _paces(self, found: "Mapping[str, _Pressure | None]") -> Metric:
         paces: dict[tuple[str, ...], float] = {}
@@ -127,6 +130,13 @@ class Metrics:
                 paces[key, pressure.service or "", reason] = pressure.pace
         about = "Turns a second of a service that has slowed a run of this process down, and why."
         return _gauge("retrograph_throttle_pace", about, ("job", "service", "reason"), paces, self._environment)
+
+    def _events(self) -> Metric:
+        labels = ("environment", "topic", "outcome")
+        family = CounterMetricFamily("retrograph_live_events", "Events that ended, by outcome.", labels=labels)
+        for words, count in sorted(self._looked.live.items()):
+            family.add_metric((self._environment, *words), count)
+        return family
 
     def _retries(self, found: "Mapping[str, _Pressure | None]") -> Metric:
         total = self._retried.copy()

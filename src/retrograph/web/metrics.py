@@ -25,17 +25,19 @@ async def metrics(context: Context) -> Response:
 async def _looked(context: WebContext) -> Looked:
     """A store that is away takes nothing else from the figures."""
     here, listeners = len(context.fleet.running), context.news.listeners
+    live = context.board.counted if context.board is not None else {}
     try:
         tally = await context.service.tally()
         held = await context.service.held()
     except DependencyDown:
-        return Looked(runs_here=here, listeners=listeners, store_up=False)
+        return Looked(runs_here=here, listeners=listeners, live=live, store_up=False)
     now = to_millis(context.clock.now())
     return Looked(
         jobs={state.value: count for state, count in tally.by_state.items()},
         runs_here=here,
         lease_ages={job.key: max(0.0, (now - (job.heartbeat_at or now)) / 1000) for job in held},
         listeners=listeners,
+        live=live,
         depths={place: count for job in held for place, count in _depths(job)},
     )
 

@@ -96,6 +96,15 @@ class LiveBoard:
         except (ConfigurationError, MissingExtra):
             return ()
 
+    @property
+    def counted(self) -> dict[tuple[str, ...], float]:
+        """Events that the consumers of this process have ended, by topic and outcome."""
+        counts: dict[tuple[str, ...], float] = {}
+        for name, tally in self._here.items():
+            ended = {**tally.counts, "dead-letter": tally.dead_letters}
+            counts |= {(name, outcome): float(count) for outcome, count in ended.items()}
+        return counts
+
     async def look(self) -> list[TopicLag]:
         """How each stands now, or stood within the last seconds."""
         async with self._looking:

@@ -42,11 +42,14 @@ def test_a_run_tells_its_pace_while_it_lasts_and_its_retries_for_good() -> None:
 
 
 def test_what_is_looked_up_is_told_as_it_was_seen() -> None:
-    looked = Looked(jobs={"running": 2}, runs_here=1, lease_ages={"nightly": 4.5}, listeners=3)
+    looked = Looked(
+        jobs={"running": 2}, runs_here=1, lease_ages={"nightly": 4.5}, listeners=3, live={("t", "written"): 7}
+    )
     found = lines(Metrics("stage"), looked)
     assert 'retrograph_jobs{environment="stage",state="running"} 2.0' in found
     assert 'retrograph_lease_age_seconds{environment="stage",job="nightly"} 4.5' in found
     assert 'retrograph_listeners{environment="stage"} 3.0' in found
+    assert 'retrograph_live_events_total{environment="stage",outcome="written",topic="t"} 7.0' in found
     away = lines(Metrics("stage"), Looked(store_up=False))
     assert 'retrograph_store_up{environment="stage"} 0.0' in away
     assert not any(line.startswith("retrograph_jobs{") for line in away)
