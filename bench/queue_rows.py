@@ -29,10 +29,11 @@ from retrograph.jobs.work import PROCESSED, Outcome
 from retrograph.queue.admin import Wanted, create
 from retrograph.queue.books import Books
 from retrograph.queue.courier import QueueCourier
+from retrograph.queue.holding import Lane
 from retrograph.queue.message import LoadRequest
 from retrograph.queue.outage import Outages
 from retrograph.queue.sqs import Sqs, SqsQueue
-from retrograph.queue.worker import Lane, Station, Worker
+from retrograph.queue.worker import Station, Worker
 from retrograph.service import Service, StartRequest
 from retrograph.store.schema import open_database
 from tests.integration.command_line import COMMAND, sandbox

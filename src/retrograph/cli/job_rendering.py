@@ -13,7 +13,7 @@ from retrograph.jobs.objects import Totals
 from retrograph.jobs.objects_view import DISCOVERY, PROCESSING, totals_as_json
 from retrograph.jobs.progress import duration
 from retrograph.jobs.state import JobState
-from retrograph.jobs.travel import depth_words, travel_words
+from retrograph.jobs.travel import depth_words, present_depth, travel_words
 
 
 def job_pairs(job: Job) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def job_pairs(job: Job) -> dict[str, Any]:
         if counts.refused
         else None,
         "sent": travel_words(job),
-        "queue": depth_words(job.depth),
+        "queue": depth_words(present_depth(job)),
         "rate": f"{job.rate:.1f}/s" if job.rate else None,
         "elapsed": duration(job.elapsed_ms / 1000),
         "cursor": cursor_words(job) or job.cursor,

@@ -5,9 +5,9 @@ after all, two attempts of one item are under way. Decided here, without any sto
 well, whatever its other attempts say; else it has failed once one of them has.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from retrograph.jobs.job import Counts
 
@@ -112,3 +112,28 @@ def judge(uncounted: Iterable[Uncounted], well: Collection[str]) -> Judged:
         processed=processed, skipped=sum(skipped_by.values()), skipped_by=skipped_by, refused=refused, found=found
     )
     return Judged(added=added, failed=tuple(failed.values()), resolved=tuple(resolved), answered=answered)
+
+
+class OutcomeStore(Protocol):
+    """What other processes did for a job, as the job store keeps it. The errors are those of `JobStore`."""
+
+    async def record(self, job_id: str, outcomes: Sequence[ItemOutcome]) -> None:
+        """Writes how attempts ended. The first outcome of an attempt stays, unless a later one is better; those of a
+        job that was reset meanwhile are dropped. It counts nothing yet."""
+        ...
+
+    async def answered(self, job_id: str, attempts: Sequence[Attempt]) -> Mapping[Attempt, str]:
+        """Those of the attempts that have an outcome, and which."""
+        ...
+
+    async def noted(self, job_id: str, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        """Those of the attempts that a checkpoint has noted as sent."""
+        ...
+
+    async def settle(self, job_id: str) -> Settled:
+        """Counts outcomes of attempts that a checkpoint has noted as sent, at most a thousand; needs no lease."""
+        ...
+
+    async def expire(self, job_id: str, after_ms: int) -> int:
+        """Attempts that were sent so long ago and have no outcome failed; answers how many."""
+        ...

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from retrograph.jobs.job import Counts, Depth, Failure, Job, LogEvent, Parameters, Phase, Retry, Run, Sample, Spec
-from retrograph.jobs.outcomes import Attempt, ItemOutcome, Settled
+from retrograph.jobs.outcomes import Attempt, OutcomeStore
 from retrograph.jobs.pressure import Pressure
 from retrograph.jobs.queries import Changes as Changes
 from retrograph.jobs.queries import FailureGroup as FailureGroup
@@ -162,7 +162,7 @@ class Ending:
 Asked: TypeAlias = Literal["stop", "cancel"]
 
 
-class JobStore(UploadStore, Protocol):
+class JobStore(UploadStore, OutcomeStore, Protocol):
     """Jobs, their frozen ids, failures, runs, samples and log; and lists that were uploaded."""
 
     async def ping(self) -> None:
@@ -228,29 +228,6 @@ class JobStore(UploadStore, Protocol):
 
     async def bury(self) -> Sequence[Job]:
         """Records what became of jobs whose lease ran out; answers them."""
-        ...
-
-    # What other processes did for a job
-
-    async def record(self, job_id: str, outcomes: Sequence[ItemOutcome]) -> None:
-        """Writes how attempts ended. The first outcome of an attempt stays, unless a later one is better; those of a
-        job that was reset meanwhile are dropped. It counts nothing yet."""
-        ...
-
-    async def answered(self, job_id: str, attempts: Sequence[Attempt]) -> Mapping[Attempt, str]:
-        """Those of the attempts that have an outcome, and which."""
-        ...
-
-    async def noted(self, job_id: str, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
-        """Those of the attempts that a checkpoint has noted as sent."""
-        ...
-
-    async def settle(self, job_id: str) -> Settled:
-        """Counts outcomes of attempts that a checkpoint has noted as sent, at most a thousand; needs no lease."""
-        ...
-
-    async def expire(self, job_id: str, after_ms: int) -> int:
-        """Attempts that were sent so long ago and have no outcome failed; answers how many."""
         ...
 
     # Operators

@@ -1,6 +1,7 @@
 """What people read about items that travel through a queue. Pure."""
 
 from retrograph.jobs.job import Depth, Job
+from retrograph.jobs.state import HELD
 
 
 def travel_words(job: Job) -> str | None:
@@ -9,6 +10,11 @@ def travel_words(job: Job) -> str | None:
         return None
     left = job.sent - job.answered
     return f"{job.sent:,} sent, " + (f"{left:,} without an outcome yet" if left else "each has its outcome")
+
+
+def present_depth(job: Job) -> Depth | None:
+    """How full the queue is, while a run looks at it: afterwards it is only how full it once was."""
+    return job.depth if job.state in HELD else None
 
 
 def depth_words(depth: Depth | None) -> str | None:

@@ -9,6 +9,7 @@ from retrograph.jobs.progress import eta_seconds
 from retrograph.jobs.queries import FailureGroup, JobLine, JobTally
 from retrograph.jobs.requests import StartAnswer
 from retrograph.jobs.state import HELD
+from retrograph.jobs.travel import present_depth
 
 
 def job_as_json(job: Job) -> dict[str, Json]:
@@ -37,7 +38,7 @@ def job_as_json(job: Job) -> dict[str, Json]:
         "pressure": pressure_document(job.pressure) if running else None,
         "sent": job.sent,
         "answered": job.answered,
-        "depth": _depth(job.depth),
+        "depth": _depth(present_depth(job)),
         "elapsed_ms": job.elapsed_ms,
         "needs_attention": job.needs_attention,
         "archived": job.archived_at is not None,

@@ -5,8 +5,8 @@ that, the message is seen again, and doing it again changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -19,22 +19,18 @@ from retrograph.jobs.job import Job
 from retrograph.jobs.outcomes import ItemOutcome
 from retrograph.jobs.text import described
 from retrograph.jobs.work import Outcome
-from retrograph.queue.batches import Batches
 from retrograph.queue.books import Books, UnknownJob, is_cancelled
+from retrograph.queue.holding import Lane, Messages
 from retrograph.queue.memory import Memory
 from retrograph.queue.message import LoadRequest, Undecodable, decode
 from retrograph.queue.outage import FIRST_ASK_SECONDS, Outages
-from retrograph.queue.queue import MOST_AT_ONCE, Queue, Received
-
-GRACE_SECONDS: Final = 20.0
-"""How long loads under way may take after a stop, before they are given back."""
+from retrograph.queue.queue import MOST_AT_ONCE, Received
 
 ELSEWHERE_SECONDS: Final = 5
 """How long a message that is another worker's stays hidden."""
 
 FIRST_RETRY_SECONDS: Final = 30
 LONGEST_RETRY_SECONDS: Final = 600
-_DELETE_TRIES: Final = 3
 _REFUSALS: Final = (ConfigurationError, MissingExtra, IncompatibleGraph)
 """What another try does not mend: the worker ends."""
 
@@ -53,18 +49,6 @@ class Loader(Protocol):
     async def ping(self, dependency: str) -> bool:
         """Is that server up?"""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
-    """One queue and how much of it is taken at a time."""
-
-    name: str
-    queue: Queue
-    concurrency: int
-    visibility_seconds: int = 600
-    wait_seconds: int = 10
-    grace_seconds: float = GRACE_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +74,10 @@ class Worker:
         self._free = asyncio.Semaphore(lane.concurrency)
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._deleting = Batches[str](self._delete, MOST_AT_ONCE)
         self._broken: Exception | None = None
         self._stopped_at: float | None = None
         self._log = _log.bind(lane=lane.name)
+        self._messages = Messages(lane, station.clock)
 
     @property
     def under_way(self) -> int:
@@ -171,18 +155,18 @@ class Worker:
 
     async def _one(self, message: Received) -> None:
         """From a message to its end. Whatever leaves it undeleted gives it back."""
-        async with self._kept(message):
+        async with self._messages.kept(message):
             try:
                 if self._stopping.is_set():
-                    await self._give_back(message, 0)
+                    await self._messages.give_back(message, 0)
                     return
                 await self._handled(message)
             except asyncio.CancelledError:
                 with suppress(Exception):
-                    await self._give_back(message, 0)
+                    await self._messages.give_back(message, 0)
                 raise
             except _REFUSALS:
-                await self._give_back(message, 0)
+                await self._messages.give_back(message, 0)
                 raise
             except DependencyDown as error:  # the queue, after the work was done: it is seen again, and passed over
                 self._log.warning("message-kept", error=str(error))
@@ -193,16 +177,16 @@ class Worker:
             job = await self._job_of(request)
         except Undecodable as error:
             self._log.warning("undecodable-message", error=str(error), receives=message.receives)
-            await self._give_back(message, 0)
+            await self._messages.give_back(message, 0)
             return
         except UnknownJob as error:
             self._log.warning("another-worker's-message", error=str(error), receives=message.receives)
-            await self._give_back(message, ELSEWHERE_SECONDS)
+            await self._messages.give_back(message, ELSEWHERE_SECONDS)
             return
         if await self._needed(request, job):
             await self._done(message, request, job)
         else:
-            await self._deleting.do(message.handle)
+            await self._messages.delete(message.handle)
 
     async def _job_of(self, request: LoadRequest) -> Job | None:
         if request.graph_id not in (None, self._station.graph_id):
@@ -229,13 +213,13 @@ class Worker:
         if job is None and outcome.status == "failed":
             self._log.warning("load-failed", error=outcome.message, receives=message.receives)
             wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (message.receives - 1))
-            await self._give_back(message, wait)
+            await self._messages.give_back(message, wait)
             return
         if job is not None:
             await station.books.record(job, outcome)
         if outcome.status == "processed":
             await station.memory.note(request)
-        await self._deleting.do(message.handle)
+        await self._messages.delete(message.handle)
 
     async def _loaded(self, request: LoadRequest) -> ItemOutcome:
         """How the load ended; while something that it needs is down, it waits and begins again."""
@@ -265,38 +249,6 @@ class Worker:
             except DependencyDown as error:
                 self._log.warning("waits", dependency=dependency, error=str(error))
                 await self._clock.sleep(FIRST_ASK_SECONDS)
-
-    @asynccontextmanager
-    async def _kept(self, message: Received) -> AsyncIterator[None]:
-        """Within the block the message stays hidden from others, however long it takes."""
-        keeping = asyncio.create_task(self._keep(message))
-        try:
-            yield
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-
-    async def _keep(self, message: Received) -> None:
-        while True:
-            await self._clock.sleep(self.lane.visibility_seconds / 3)
-            try:
-                if not await self._queue.extend(message.handle, self.lane.visibility_seconds):
-                    self._log.info("handle-stale")  # another worker may have it by now: both end in the same
-                    return
-            except DependencyDown as error:
-                self._log.warning("not-extended", error=str(error))
-
-    async def _give_back(self, message: Received, seconds: int) -> None:
-        with suppress(DependencyDown):
-            await self._queue.extend(message.handle, seconds)
-
-    async def _delete(self, handles: Sequence[str]) -> None:
-        left = handles
-        for _ in range(_DELETE_TRIES):
-            left = await self._queue.delete(left)
-            if not left:
-                return
-        self._log.warning("not-deleted", count=len(left))  # they are seen again, and passed over
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
         """Whether it was done before somebody asked for a stop."""

@@ -14,10 +14,11 @@ from retrograph.jobs.meter import Meter
 from retrograph.jobs.work import Outcome
 from retrograph.loading.user_history import HistoryServices, HistorySpec, LoadHooks, UserHistoryLoad
 from retrograph.queue.books import Books
+from retrograph.queue.holding import Lane
 from retrograph.queue.message import LoadRequest
 from retrograph.queue.outage import Outages
 from retrograph.queue.remembering import Remembering
-from retrograph.queue.worker import Lane, Station, Worker
+from retrograph.queue.worker import Station, Worker
 from retrograph.upstream.pressures import Pressures
 from retrograph.wiring.caches import open_cache
 from retrograph.wiring.purchases import Target

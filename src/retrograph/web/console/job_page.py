@@ -11,7 +11,7 @@ from retrograph.jobs.findings import findings
 from retrograph.jobs.job import Job, Run
 from retrograph.jobs.queries import FailureGroup, FailureSummary
 from retrograph.jobs.state import HELD, JobState
-from retrograph.jobs.travel import depth_words, travel_words
+from retrograph.jobs.travel import depth_words, present_depth, travel_words
 from retrograph.jobs.wording import noun
 from retrograph.web.console.formatting import day, duration, number, plural, rate
 from retrograph.web.console.offers import offers, why_not
@@ -157,8 +157,9 @@ def _travel(job: Job) -> Iterator[Fact]:
     """What lies in the queue, where the users are loaded by workers."""
     if (sent := travel_words(job)) is not None:
         yield Fact(name="Sent to workers", text=sent)
-    if job.depth is not None and (depth := depth_words(job.depth)) is not None:
-        yield Fact(name="Queue", text=depth, at=job.depth.at)
+    depth = present_depth(job)
+    if depth is not None and (words := depth_words(depth)) is not None:
+        yield Fact(name="Queue", text=words, at=depth.at)
 
 
 def _by_reason(word: str, counts: Mapping[str, int]) -> str:
