@@ -3,11 +3,13 @@
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from retrograph.queue.message import LoadRequest, Undecodable, decode
 from retrograph.queue.queue import MOST_AT_ONCE, Queue, Received
-from retrograph.queue.sqs import Sqs, SqsQueue
+
+if TYPE_CHECKING:
+    from retrograph.queue.sqs import Sqs, SqsQueue
 
 MOST_RECEIVES: Final = 5
 DEAD_RETENTION_SECONDS: Final = 14 * 86_400
@@ -35,7 +37,7 @@ class DeadLetter:
     why: str | None
 
 
-async def create(sqs: Sqs, wanted: Wanted) -> tuple[SqsQueue, SqsQueue]:
+async def create(sqs: "Sqs", wanted: Wanted) -> "tuple[SqsQueue, SqsQueue]":
     """A queue and its dead-letter queue; those that exist are brought to the same attributes."""
     dead = await sqs.create(wanted.name + DEAD_SUFFIX, {"MessageRetentionPeriod": str(DEAD_RETENTION_SECONDS)})
     target = (await dead.attributes())["QueueArn"]
