@@ -12,6 +12,7 @@ from typing import Final
 from bench import (
     embedded_rows,
     engine_rows,
+    file_rows,
     flag_rows,
     identity_rows,
     jobs_rows,
@@ -38,6 +39,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *identity_rows.ROWS,
     *jobs_rows.ROWS,
     *queue_rows.ROWS,
+    *file_rows.ROWS,
 )
 
 

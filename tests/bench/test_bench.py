@@ -7,6 +7,7 @@ import pytest
 from bench import (
     embedded_rows,
     engine_rows,
+    file_rows,
     flag_rows,
     identity_rows,
     live_rows,
@@ -23,7 +24,15 @@ ROWS = {row.name: row for row in (*neo4j_rows.ROWS, *neo4j_live.ROWS)}
 TINY = Options(pairs=1, tiny=True, heap="256m")
 
 EMBEDDED = {
-    row.name: row for row in (*embedded_rows.ROWS, *engine_rows.ROWS, *flag_rows.ROWS, *load_rows.ROWS, *live_rows.ROWS)
+    row.name: row
+    for row in (
+        *embedded_rows.ROWS,
+        *engine_rows.ROWS,
+        *file_rows.ROWS,
+        *flag_rows.ROWS,
+        *load_rows.ROWS,
+        *live_rows.ROWS,
+    )
 }
 
 
@@ -57,6 +66,8 @@ async def test_a_row_measures_both_sides_and_both_leave_the_right_graph(name: st
         "load-cpu",
         "flag-check",
         "flag-memory",
+        "event-files-decode",
+        "event-files-small",
         "live-gate",
         "live-sqlite",
     ],

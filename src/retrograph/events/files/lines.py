@@ -1,12 +1,11 @@
 """One event a line."""
 
-import re
 from typing import Final
 
 from retrograph.events.files.payload import LONGEST_BYTES, BrokenFile, Payload
 
 _BOM: Final = b"\xef\xbb\xbf"
-_NOT_BLANK: Final = re.compile(rb"[^\n]+")
+_SPACE: Final = 32
 
 
 class Lines:
@@ -35,21 +34,28 @@ class Lines:
 
     def _taken(self, content: bytes, end: int) -> list[Payload]:
         """Blank lines are only counted: a file of nothing else costs little."""
+        whole = content if end == len(content) else content[:end]
+        if not whole.strip():
+            self._line, self._offset = self._line + whole.count(b"\n"), self._offset + end
+            return []
         found: list[Payload] = []
-        line, at = self._line, 0
-        for match in _NOT_BLANK.finditer(content, 0, end):
-            start, stop = match.span()
-            line += content.count(b"\n", at, start)
-            at = start
-            if stop - start > self._longest:
-                raise self._endless(line, self._offset + start)
-            event = match[0].strip()
-            if self._offset + start == 0:
-                event = event.removeprefix(_BOM).strip()
-            if event:
-                found.append(Payload(line + 1, self._offset + min(stop + 1, end), event))
-        self._line = line + content.count(b"\n", at, end)
-        self._offset += end
+        line, offset = self._line, self._offset
+        lines = whole.split(b"\n")
+        for raw in lines if lines[-1] else lines[:-1]:
+            length = len(raw)
+            if length > self._longest:
+                raise self._endless(line, offset)
+            if offset == 0 and raw.startswith(_BOM):
+                raw = raw[len(_BOM) :]
+            line += 1
+            offset += length + 1
+            if raw and (raw[0] > _SPACE or raw.strip()):
+                found.append(Payload(line, offset, raw))
+        self._line, self._offset = line, self._offset + end
+        if not lines[-1]:
+            return found
+        if found and found[-1].end > self._offset:  # the last line of a file may have no end
+            found[-1] = found[-1]._replace(end=self._offset)
         return found
 
     def _endless(self, line: int, offset: int) -> BrokenFile:
