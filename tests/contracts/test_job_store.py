@@ -54,14 +54,6 @@ async def test_a_checkpoint_is_written_whole(store: SqlJobStore) -> None:
     assert [failure.item for failure in await store.failures(lease.job_id, FailureQuery())] == ["x"]
 
 
-async def test_the_end_of_a_log_is_read_without_its_beginning(store: SqlJobStore) -> None:
-    job = await store.accept(new_job(), "ann")
-    for number in range(5):
-        await store.note(job.job_id, "ann", f"note {number}")
-    assert [event.what for event in await store.latest_log(job.job_id, 3)] == ["note 4", "note 3", "note 2"]
-    assert [event.what for event in await store.latest_log(job.job_id, 9)][-1] == "accepted"
-
-
 async def test_reasons_are_summed_over_checkpoints(store: SqlJobStore) -> None:
     lease = (await running(store)).lease
     for number, reason in enumerate(["future", "future", "absurd"], start=1):
@@ -70,16 +62,6 @@ async def test_reasons_are_summed_over_checkpoints(store: SqlJobStore) -> None:
             await store.checkpoint(lease, processed(number, 0, str(number), added=added), LEASE_MS)
     counts = (await store.get(lease.job_id)).counts
     assert (counts.refused, counts.found) == ({"future": 4, "absurd": 2}, {"purchases": 6})
-
-
-async def test_what_was_found_is_forgotten_with_the_counts_of_a_job_that_starts_over(store: SqlJobStore) -> None:
-    lease = (await running(store)).lease
-    added = Counts(processed=1, found={"purchases": 3})
-    job = await store.end(lease, processed(1, 1, "1", added=added), Ending(state=JobState.STOPPED))
-    assert job.counts.found == {"purchases": 3}
-    claimed = await store.claim(claim_of(job, reset=Reset(spec=Spec(as_of=0))))
-    assert isinstance(claimed, Claimed)
-    assert claimed.job.counts == Counts()
 
 
 async def test_a_checkpoint_whose_answer_was_lost_counts_once(store: SqlJobStore) -> None:

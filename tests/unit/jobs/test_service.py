@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from retrograph.errors import (
-    ConfigurationError,
     DependencyDown,
     IncompatibleGraph,
     LeaseLost,
@@ -16,10 +15,9 @@ from retrograph.errors import (
     UsageError,
 )
 from retrograph.jobs.job import Job
-from retrograph.jobs.kind import Resolved
 from retrograph.jobs.state import JobState, NotPossible
 from retrograph.jobs.store import FailureQuery
-from retrograph.service import JobQuery, Selection, StartAnswer, StartRequest
+from retrograph.service import JobQuery, Selection, StartRequest
 from tests.unit.jobs.engine import World, numbers, until, users
 
 
@@ -210,36 +208,6 @@ async def test_only_one_purchases_job_runs_at_a_time_and_the_other_is_named(worl
     assert "first" in answer.message
     assert answer.job.key == "first"
     assert (await world.start(3, kind="identity")).started
-
-
-async def test_a_new_job_that_may_not_run_now_is_not_kept(world: World) -> None:
-    running = await world.start(key="first")
-    world.service.live.watching(running.job, world.notes)
-    assert (await world.start(users(3), key="second")).reason == "other-job-running"
-    assert [job.key for job in (await world.service.list(JobQuery())).jobs] == ["first"]
-
-
-async def test_a_new_job_whose_lane_is_taken_while_its_ids_are_frozen_is_not_kept(world: World) -> None:
-    started: list[StartAnswer] = []
-
-    async def ids() -> AsyncIterator[str]:
-        started.append(await world.start(key="first"))
-        world.service.live.watching(started[0].job, world.notes)
-        yield "user-1"
-
-    slow = Resolved(digest="slow", ids=ids())
-    assert (await world.start(slow, key="second")).reason == "other-job-running"
-    assert [job.key for job in (await world.service.list(JobQuery())).jobs] == ["first"]
-
-
-async def test_a_job_that_stands_is_kept_where_its_start_is_refused(world: World) -> None:
-    world.load.script["user-1"] = ConfigurationError("no")
-    stands = await world.run(users(3), key="second")
-    world.load.script.clear()
-    running = await world.start(key="first")
-    world.service.live.watching(running.job, world.notes)
-    assert (await world.start(users(3), key="second")).reason == "other-job-running"
-    assert (await world.service.show("second")).job_id == stands.job_id
 
 
 async def test_a_dry_run_has_the_key_that_is_given_and_is_a_job_of_its_own(world: World) -> None:
