@@ -77,6 +77,7 @@ def ended_objects(directory: Path) -> int:
     return found["ended"] if found else 0
 
 
+@pytest.mark.timeout(900)
 def test_files_of_every_form_make_the_same_graph_as_the_services_however_often_the_load_is_killed(
     tmp_path: Path, entered: VersitygwServer, from_services: Any
 ) -> None:
