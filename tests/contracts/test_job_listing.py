@@ -21,7 +21,7 @@ from tests.contracts.job_stores import Stores, store, store_url, stores
 __all__ = ["store", "store_url", "stores"]
 
 MANY: Final = LOOKED_THROUGH + 700
-NASTY: Final = ("a\nb", "tab\there", "no\u00a0break", "right\u202eleft", "join\u200der", "x" * 300)
+NASTY: Final = ("a\nb", "tab\there", "no\u00a0break", "right\u202eleft", "join\u200der", "x" * 300 + "The end")
 Row = dict[str, Any]
 
 
@@ -108,6 +108,8 @@ FILTERS: Final[tuple[tuple[dict[str, Any], Callable[[Row], bool]], ...]] = (
     ({"search": "ANN-3"}, lambda row: row["created_by"].startswith("ann-3")),
     ({"search": "no\u00a0break"}, lambda row: row["message"] == NASTY[2]),
     ({"search": "load-%"}, lambda row: False),
+    ({"search": "x" * 150}, lambda row: row["message"] == NASTY[5]),
+    ({"search": "the end"}, lambda row: row["message"] == NASTY[5]),
     ({"needs_attention": True}, lambda row: row["needs_attention"]),
     ({"needs_attention": False}, lambda row: not row["needs_attention"]),
     ({"dry_run": True}, lambda row: row["graph_id"] == NO_GRAPH),
@@ -128,6 +130,19 @@ async def test_a_filter_shows_all_that_fit_and_nothing_else_in_any_order(listed:
         for sort in ("-created_at", "state", "message"):
             found = await listed.ids(limit=200, sort=sort, **query)
             assert (len(found), set(found)) == (len(wanted), wanted), (query, sort)
+
+
+async def test_names_of_creators_are_found_however_many_there_are(stores: Stores, listed: Listed) -> None:
+    more = [_row(MANY + number) | {"created_by": f"Bob-{number:03}", "archived_at": None} for number in range(150)]
+    gone = _row(MANY + 150) | {"created_by": "cid", "archived_at": 5}
+
+    def fill(connection: Connection) -> None:
+        connection.execute(insert(jobs), [*more, gone])
+
+    await (await stores.onlooker()).write(fill)
+    assert set(await listed.ids(search="BOB-12")) == {row["job_id"] for row in more[120:130]}
+    assert await listed.ids(search="cid") == []
+    assert await listed.ids(archived=True, search="cid") == [gone["job_id"]]
 
 
 async def test_the_archive_is_a_list_of_its_own_and_the_rest_is_counted(listed: Listed) -> None:

@@ -104,7 +104,7 @@ def _parameters() -> Iterator[Hostile]:
     yield wrong("dry_run", "true", "true or false")
     yield wrong("dry_run", 1, "true or false")
     yield wrong("mode", "DROP", "must be one of")
-    yield wrong("executor", "queue", "must be one of")
+    yield wrong("executor", "pigeon", "must be one of")
     yield wrong("as_of", "tomorrow", "instant")
     yield wrong("as_of", "1969-12-31", "between")
     yield wrong("as_of", 1e300, "instant")

@@ -9,7 +9,14 @@ from retrograph import errors
 from retrograph.jobs.state import NotPossible
 from retrograph.web.api import problems
 
-OF_ITEMS = {errors.ItemError, errors.ServiceFailed, errors.MalformedAnswer, errors.WriteFailed}
+OF_ITEMS = {
+    errors.ItemError,
+    errors.ServiceFailed,
+    errors.MalformedAnswer,
+    errors.UndecodableEvent,
+    errors.ObjectFailed,
+    errors.WriteFailed,
+}
 """Those that are charged to an item: no request meets them."""
 
 

@@ -3,14 +3,12 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CompoundSelect,
     Connection,
     Float,
     RowMapping,
@@ -18,16 +16,15 @@ from sqlalchemy import (
     Text,
     func,
     literal_column,
-    or_,
     select,
     tuple_,
-    union,
 )
 
 from retrograph.errors import UsageError
 from retrograph.jobs.job import NO_GRAPH
 from retrograph.jobs.queries import JobPage, JobQuery, JobTally
 from retrograph.jobs.sql.rows import JOB_COLUMNS, job_of, to_json
+from retrograph.jobs.sql.searching import Search
 from retrograph.jobs.state import JobState
 from retrograph.jobs.text import MESSAGE_LENGTH, stored
 from retrograph.store.engine import Database
@@ -45,7 +42,6 @@ _TROUBLED: Final[ColumnElement[Any]] = literal_column("jobs.needs_attention")
 
 MOST_PER_PAGE: Final = 1_000
 LOOKED_THROUGH: Final = 1_000
-_LONGEST_SEARCH: Final = 200
 _GREATEST: Final = 2**63 - 1
 
 
@@ -61,14 +57,19 @@ def page(database: Database, connection: Connection, query: JobQuery) -> JobPage
         raise UsageError(f"jobs cannot be sorted by {name[:50]!r}; by {known} they can, '-' reverses", field="sort")
     limit = min(max(1, query.limit), MOST_PER_PAGE)
     order = _Order(SORTS[name], query)
-    conditions = _conditions(database, query)
+    search = None
+    if query.search:
+        search = Search(database, connection, query.search, archived=query.archived)
+    conditions = _conditions(query)
+    if search is not None:
+        conditions.append(search.condition)
     rows: Sequence[RowMapping] | None = None
     if not conditions or query.archived or order.filtered:
         rows = _read(connection, order.first(order.begun(select(jobs.c.job_id).where(*conditions)), limit + 1), order)
     else:
         rows = _looked_through(connection, order, conditions, limit + 1)
     if rows is None:
-        rows = _looked_up(database, connection, order, query, limit + 1)
+        rows = _looked_up(connection, order, query, search, limit + 1)
     shown = rows[:limit]
     last = shown[-1] if len(rows) > limit else None
     return JobPage(
@@ -136,27 +137,16 @@ def _looked_through(
 
 
 def _looked_up(
-    database: Database, connection: Connection, order: _Order, query: JobQuery, count: int
+    connection: Connection, order: _Order, query: JobQuery, search: Search | None, count: int
 ) -> Sequence[RowMapping]:
     """The page out of all that fit, found without the order's index."""
-    conditions = _conditions(database, replace(query, search=None))
     wanted = select(jobs.c.job_id)
-    if query.search:
-        found = _searched(database, query.search).cte("searched").prefix_with("MATERIALIZED")
+    if search is not None:
+        found = search.found.cte("searched").prefix_with("MATERIALIZED")
         wanted = wanted.join(found, found.c.job_id == jobs.c.job_id)
-    fitting = wanted.where(*conditions, jobs.c.archived_at.is_(None)).cte("fitting").prefix_with("MATERIALIZED")
+    fitting = wanted.where(*_conditions(query), jobs.c.archived_at.is_(None)).cte("fitting").prefix_with("MATERIALIZED")
     ids = select(jobs.c.job_id).join(fitting, fitting.c.job_id == jobs.c.job_id)
     return _read(connection, order.first(order.begun(ids), count), order)
-
-
-def _searched(database: Database, search: str) -> CompoundSelect[Any]:
-    """The ids of what a search finds, from indexes that hold no more than what is searched."""
-    listed = jobs.c.archived_at.is_(None)
-    named = select(jobs.c.job_id).where(listed, or_(*_matches(database, search, jobs.c.key, jobs.c.created_by)))
-    saying = select(jobs.c.job_id).where(
-        listed, SORTS["message"] > literal_column("''"), *_matches(database, search, jobs.c.message)
-    )
-    return union(named, saying, select(jobs.c.job_id).where(listed, jobs.c.job_id == _clean(search)))
 
 
 def tally(connection: Connection, kind: str | None) -> JobTally:
@@ -191,12 +181,9 @@ def process_of(holder: str) -> str:
     return holder.rpartition(":")[0] or holder
 
 
-def _conditions(database: Database, query: JobQuery) -> list[ColumnElement[bool]]:
-    """What a query asks for besides the archive."""
+def _conditions(query: JobQuery) -> list[ColumnElement[bool]]:
+    """What a query asks for besides the archive and a search."""
     found: list[ColumnElement[bool]] = []
-    if query.search:
-        columns = (jobs.c.key, jobs.c.created_by, jobs.c.message)
-        found.append(or_(jobs.c.job_id == _clean(query.search), *_matches(database, query.search, *columns)))
     if query.states:
         found.append(jobs.c.state.in_(sorted(query.states)))
     if query.kind is not None:
@@ -210,20 +197,6 @@ def _conditions(database: Database, query: JobQuery) -> list[ColumnElement[bool]
     if query.dry_run is not None:
         found.append((jobs.c.graph_id == NO_GRAPH) if query.dry_run else (jobs.c.graph_id != NO_GRAPH))
     return found
-
-
-def _matches(database: Database, search: str, *columns: ColumnElement[Any]) -> Iterator[ColumnElement[bool]]:
-    """SQLite's LIKE takes upper and lower case for the same, and is faster than to lower both sides."""
-    text = _clean(search)
-    for mark in "/%_":
-        text = text.replace(mark, f"/{mark}")
-    for column in columns:
-        wanted = f"%{text}%"
-        yield column.like(wanted, escape="/") if database.embedded else column.ilike(wanted, escape="/")
-
-
-def _clean(search: str) -> str:
-    return search.strip().lower().replace("\0", "")[:_LONGEST_SEARCH]
 
 
 def _sealed(sort: str, value: object, job_id: str) -> str:

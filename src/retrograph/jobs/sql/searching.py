@@ -1,0 +1,84 @@
+"""What a search for text finds among jobs: in the key, in who created it, in the message; and a job by its whole id.
+
+Few people and tokens create many jobs, so each of their names is looked at once, and jobs are found by those that fit.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Text, and_, func, literal_column, or_, select, union
+
+from retrograph.store.engine import Database
+from retrograph.store.tables import PLACES, jobs
+
+MOST_CREATORS: Final = 100
+"""Where there are more names, they are compared job by job."""
+_LONGEST: Final = 200
+_BEGINNING: Final[ColumnElement[Any]] = literal_column(PLACES["message"], Text())
+"""Of a message: its first 100 characters, in the very words of its index."""
+
+
+class Search:
+    """One search. `condition` judges a job; `found` are the ids of all that fit, out of indexes that hold no more than
+    what is searched."""
+
+    def __init__(self, database: Database, connection: Connection, text: str, *, archived: bool) -> None:
+        """`archived`: among the jobs of the archive, for which there is no index of names."""
+        self._embedded = database.embedded
+        self._text = text.strip().lower().replace("\0", "")[:_LONGEST]
+        creators = () if archived else _creators(connection)
+        few = not archived and len(creators) <= MOST_CREATORS
+        self._creators = [name for name in creators if self._text in name.lower()] if few else None
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """Without regard to the archive."""
+        return or_(self._is_id, self._holds(jobs.c.key), self._created, self._holds(jobs.c.message))
+
+    @property
+    def found(self) -> CompoundSelect[Any]:
+        """Of what is not in the archive."""
+        listed = jobs.c.archived_at.is_(None)
+        arms = (*self._named(), *self._saying(), self._is_id)
+        return union(*(select(jobs.c.job_id).where(listed, arm) for arm in arms))
+
+    def _saying(self) -> Iterator[ColumnElement[bool]]:
+        """Of a message, its index holds the beginning; only what is longer is read from the job itself."""
+        something = literal_column("''") < _BEGINNING
+        yield and_(something, self._holds(_BEGINNING))
+        yield and_(something, func.length(_BEGINNING) >= literal_column("100"), self._holds(jobs.c.message))
+
+    def _named(self) -> Iterator[ColumnElement[bool]]:
+        if self._creators is None:
+            yield or_(self._holds(jobs.c.key), self._created)
+            return
+        yield self._holds(jobs.c.key)
+        if self._creators:
+            yield self._created
+
+    @property
+    def _is_id(self) -> ColumnElement[bool]:
+        return jobs.c.job_id == self._text
+
+    @property
+    def _created(self) -> ColumnElement[bool]:
+        return self._holds(jobs.c.created_by) if self._creators is None else jobs.c.created_by.in_(self._creators)
+
+    def _holds(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        """SQLite's LIKE takes upper and lower case for the same, and is faster than to lower both sides."""
+        text = self._text
+        for mark in "/%_":
+            text = text.replace(mark, f"/{mark}")
+        wanted = f"%{text}%"
+        return column.like(wanted, escape="/") if self._embedded else column.ilike(wanted, escape="/")
+
+
+def _creators(connection: Connection) -> Sequence[str]:
+    """The names of those who created jobs, or one more than are of use: each is found by its index, behind the former
+    one, so that their number counts and not that of their jobs."""
+    listed = jobs.c.archived_at.is_(None)
+    names = select(func.min(jobs.c.created_by).label("name")).where(listed).cte("names", recursive=True)
+    behind = select(func.min(jobs.c.created_by)).where(listed, jobs.c.created_by > names.c.name).scalar_subquery()
+    names = names.union_all(select(behind).where(names.c.name.is_not(None)))
+    found = connection.scalars(select(names.c.name).where(names.c.name.is_not(None)).limit(MOST_CREATORS + 1))
+    return found.all()
