@@ -117,7 +117,7 @@ def test_a_source_that_does_not_exist(cli: CommandLine) -> None:
 
 
 def test_an_option_of_nobody(cli: CommandLine) -> None:
-    assert "--queue-url" in said(backfill(cli, "--queue-url", "x"), 2)
+    assert "--queue-link" in said(backfill(cli, "--queue-link", "x"), 2)
 
 
 def test_services_that_are_not_configured(tmp_path: Path) -> None:
