@@ -109,20 +109,20 @@ def workers(cli: CommandLine, count: int) -> Iterator[None]:
         yield
 
 
-def loaded(client: httpx2.Client, users: Sequence[str], ending: str) -> bool:
-    """Whether each of them is in the graph, by a load whose name ends so."""
+def loaded(client: httpx2.Client, users: Sequence[str], by: str) -> bool:
+    """Whether the whole history of each of them is in the graph, by a load whose name begins so."""
     for user in users:
         answer = client.get(f"/api/v1/graph/users/{user}")
-        if answer.status_code != 200 or not str(answer.json()["user"]["loaded_by"]).endswith(ending):
+        if answer.status_code != 200 or not str(answer.json()["user"]["loaded_by"]).startswith(by):
             return False
     return True
 
 
-def detected(client: httpx2.Client, url: str) -> bool:
-    """Asks for a pass, and looks whether one has led to loads."""
+def detected(client: httpx2.Client, url: str, users: Sequence[str]) -> bool:
+    """Asks for a pass, which sees the list as it was at the last refresh; whether they are loaded because of one."""
     answer = client.post("/flags/detector", headers={"Origin": url}, follow_redirects=False)
     assert answer.status_code == 303, answer.text
-    return bool(newly_enabled(client))
+    return loaded(client, users, "newly-enabled")
 
 
 def newly_enabled(client: httpx2.Client) -> dict[str, tuple[str, int]]:
@@ -164,10 +164,10 @@ def test_the_whole_procedure_ends_in_the_graph_of_all_facts(
             answer = client.post("/consumer-graph-worker/enroll", json={"user_id": enrolled})
             assert answer.status_code == 202
             bucket.list([*listed, *later])
-            until(lambda: detected(client, server.url), "the detector finds them")
+            until(lambda: detected(client, server.url, later), "the detector finds them")
             job = ended(outcome(backfill))
         assert (job["state"], job["processed"], job["failed"]) == ("succeeded", LISTED, 0)
-        until(lambda: loaded(client, [enrolled, *later], ""), "first loads")
+        until(lambda: loaded(client, [enrolled], "enrollment"), "the load of the enrolled")
         until(lambda: all_twice(client), "second loads")
         stream.until_read()
         stream.publish(events)
