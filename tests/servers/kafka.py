@@ -80,7 +80,8 @@ class KafkaServer(Server):
                 data=self.folder / "data",
             )
         )
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # An id that begins with "-" would be read as an option.
+        cluster = "R" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
         subprocess.run(
             [self._java(), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{self._jars()}/*", *tool],
