@@ -9,7 +9,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -73,13 +73,27 @@ def _options(
     pass
 
 
+NATIVE: Final = frozenset({"obstore", "confluent_kafka"})
+"""Libraries with threads of their own."""
+
+
 def main() -> None:
     """The entry point of the `retrograph` command."""
     code = run(sys.argv[1:])
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
-        sys.exit(code)
+        _leave(code)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains when it flushes
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Threads of a native library outlive what the interpreter knows of, and one that speaks to it while it is being
+    taken down aborts the process, whatever its exit code was to be. Where there may be such threads, nothing is left
+    to be done, so nothing is taken down."""
+    if NATIVE & sys.modules.keys():
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

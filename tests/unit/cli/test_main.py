@@ -1,6 +1,8 @@
 """Whatever happens becomes one sentence and an exit code."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,11 @@ def test_of_several_errors_the_one_on_purpose_is_told(capsys: pytest.CaptureFixt
 def test_wrong_input_in_a_group_is_wrong_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert main._first_of(BaseExceptionGroup("", [UsageError("that is wrong")])) == 2
     assert capsys.readouterr().err == "error: that is wrong\n"
+
+
+def test_threads_of_a_native_library_do_not_change_the_exit_code() -> None:
+    """Here an exit handler stands for such a thread: it aborts the process while the interpreter is taken down."""
+    code = "import atexit, os, sys, obstore; atexit.register(os.abort); sys.argv = ['retrograph', '--no-such-option']"
+    code += "; from retrograph.cli.main import main; main()"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "--no-such-option" in ended.stderr) == (2, True)
