@@ -50,12 +50,15 @@ class RecountReport:
 
 
 async def recount_until_clear(graph: GraphStore, clock: Clock) -> RecountReport:
-    """Runs passes, or waits for another process's pass, until no mark is left: what the end of a job waits for.
+    """Runs passes, or waits for another process's pass, until none of the marks is left that are there now: what the
+    end of a job waits for.
 
-    A pass that an outage breaks is begun anew; DependencyDown where the outage lasts.
+    Marks that others make meanwhile are theirs: beside busy live consumers there may always be some. A pass that an
+    outage breaks is begun anew; DependencyDown where the outage lasts.
     """
     total = RecountReport()
-    while await repeated(graph, clock, graph.marks):
+    mine = frozenset(await repeated(graph, clock, graph.marks))
+    while mine:
         report = await repeated(graph, clock, partial(run_pass, graph, clock))
         if report is None:
             await clock.sleep(POLL_SECONDS)
@@ -65,6 +68,7 @@ async def recount_until_clear(graph: GraphStore, clock: Clock) -> RecountReport:
                 users=total.users + report.users,
                 products=total.products + report.products,
             )
+        mine = mine.intersection(await repeated(graph, clock, graph.marks))
     return total
 
 

@@ -81,6 +81,34 @@ async def test_a_lasting_outage_is_one(graph: Failing, verb: str) -> None:
         await recount_until_clear(graph, Hurried())
 
 
+class Busy(SqliteGraph):
+    """A graph in which a live consumer changes a category whenever a pass has ended."""
+
+    changes = 0
+
+    async def release_recount_lease(self, holder: str) -> None:
+        await super().release_recount_lease(holder)
+        if self.changes < ENOUGH:
+            self.changes += 1
+            await join_all(self, [category_of("bread", f"kind-{self.changes}", observed=self.changes)])
+
+
+ENOUGH = 20
+
+
+async def test_the_end_of_a_job_does_not_wait_for_marks_that_others_make_afterwards(tmp_path: Path) -> None:
+    graph = Busy(tmp_path / "graph.db")
+    await graph.open()
+    told = [purchase("ann", "r1", 1, "apple"), purchase("bob", "r2", 1, "bread"), category_of("apple", "fruit")]
+    await join_all(graph, told)
+    await recount_until_clear(graph, Hurried())
+    assert graph.changes == 1
+    (ann,) = await graph.users(["ann"])
+    assert [tuple(count) for count in ann.counts] == [("fruit", 1)]
+    assert [(mark.label, mark.key) for mark in await graph.marks()] == [("Product", "bread")]
+    await graph.close()
+
+
 class Walked(SqliteGraph):
     """A graph that notes where walks begin and how many users they visit, and that dies after some."""
 
