@@ -79,6 +79,10 @@ class _Couriers:
     def check(self, kind: str) -> None:
         del kind
 
+    async def address(self, named: str | None) -> str:
+        del named
+        return self._queue.url
+
     async def open(self, job: Job) -> Courier:
         return QueueCourier(self._queue, job, SystemClock(), _nothing)
 

@@ -77,7 +77,7 @@ class Service:
         self._engine = engine or Engine()
         self.live = Live()
         """How far the jobs are that run in this process."""
-        self._starter = Starter(store, kinds, graph, clock, self._engine, self.live.knows)
+        self._starter = Starter(store, kinds, graph, clock, self._engine, self.live.knows, couriers)
         self._here: set[Foreground] = set()
 
     async def start(self, request: StartRequest, watch: Watch | None = None) -> StartAnswer:
@@ -86,7 +86,6 @@ class Service:
         Where the key is held, waits until its holder is seen alive (answers `running`) or its lease has run out
         (takes over); `watch.said` tells which it is waiting for.
         """
-        self._check_executor(request.kind, request.parameters)
         return await self._starter.start(request, watch or Silent())
 
     async def known(self, kind: str, key: str | None, *, dry_run: bool = False) -> Job | None:
@@ -139,7 +138,6 @@ class Service:
             if text != stored(text, len(text)):
                 raise UsageError("what failed is named without NUL", field="items")
         job = await self.show(key)
-        self._check_executor(job.kind, parameters or {})
         return await self._starter.retry(job, selection, who, parameters or {}, watch or Silent())
 
     async def resume(self, key: str, who: str, why: str) -> StartAnswer | None:
@@ -316,13 +314,6 @@ class Service:
         with suppress(DependencyDown):
             await self._store.bury()
 
-    def _check_executor(self, kind: str, parameters: Mapping[str, object]) -> None:
-        if parameters.get("executor") != "queue" or parameters.get("dry_run") is True:
-            return
-        if self._couriers is None:
-            raise UsageError("jobs cannot be sent through a queue from here", field="executor")
-        self._couriers.check(kind)
-
     async def _open(self, job: Job) -> Work:
         kind = self._starter.kind(job.kind)
         frozen = FrozenItems(self._store, job.list_id or "", job.total or 0)
@@ -340,7 +331,7 @@ class Service:
         if job.parameters.executor != "queue" or job.spec.dry_run:
             return None
         if self._couriers is None:
-            raise DependencyDown(QUEUE, f"job {job.key} is sent through a queue, and none is configured here")
+            raise DependencyDown(QUEUE, f"job {job.key} is sent through a queue, which this process cannot reach")
         try:
             self._couriers.check(job.kind)
         except UsageError as error:

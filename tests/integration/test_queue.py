@@ -224,7 +224,10 @@ def test_an_outage_of_the_services_uses_up_no_receives(
     assert counts(job) == (10, 0, 0, 10, 10)
 
 
-def test_whom_a_command_could_not_send_is_in_a_file_to_go_on_with(place: Place, queue: Queue, history: History) -> None:
+def test_whom_a_command_could_not_send_is_in_a_file_to_go_on_with_through_the_same_queue(
+    place: Place, queue: Queue, history: History
+) -> None:
+    """Whoever goes on may have another queue, and no services: the rest is sent to where the job began."""
     users = history.some[:FEW]
     with place.cli.running(*sends(place, users, "--rate-limit", "5", "--batch-size", "5", "--once")) as sending:
         until(lambda: (place.row("sent") or {"sent": 0})["sent"] >= 5, "the first are sent")
@@ -233,9 +236,12 @@ def test_whom_a_command_could_not_send_is_in_a_file_to_go_on_with(place: Place, 
     sent = place.job()["sent"]
     file = place.directory / "story.remaining.txt"
     assert file.read_text().split() == list(users[sent:])
+    elsewhere = place.cli.with_settings(queue_url=f"{queue.url}-other", upstream="")
+    told = elsewhere.run("backfill", "purchases", "--key", "story", "--queue-url", f"{queue.url}-dlq")
+    assert (told.code, f"sent through {queue.url}, where {sent} of its users" in told.err) == (2, True)
     with workers(place, 1):
-        resume = ["backfill", "purchases", "--resume-from", file.name, "--rate-limit", "10000", "--executor", "queue"]
-        job = ended(place.cli.run(*resume, "--json"))
+        job = ended(elsewhere.run("backfill", "purchases", "--resume-from", file.name, *FAST, "--json"))
+    assert job["parameters"]["queue"] == queue.url
     assert (job["key"], job["state"], *counts(job)) == ("story", "succeeded", FEW, 0, 0, FEW, FEW)
     assert not file.exists()
 

@@ -16,6 +16,8 @@ from retrograph.errors import UsageError
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
+    from retrograph.jobs.job import Parameters
+    from retrograph.jobs.parameters import Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,32 +91,36 @@ def purchases(
     chosen = Chosen(inline=tuple(user_id or ()), file=user_file, s3_uri=s3_uri, source=source, resume_from=resume_from)
     given = options.asked_for(context.params)
     if queue_url is not None:
-        given["executor"] = executor or "queue"
+        if executor not in (None, "queue"):
+            raise UsageError(f"--queue-url and --executor {executor} are given together: choose one of them")
+        given["executor"] = "queue"
     manner = Manner(once=once, migrate=migrate, as_json=as_json)
-    raise typer.Exit(run(_purchases(with_queue(configured(), queue_url), chosen, key, given, manner)))
+    raise typer.Exit(run(_purchases(configured(), chosen, key, given, queue_url, manner)))
 
 
-def with_queue(settings: "Settings", url: str | None) -> "Settings":
-    """The settings with the queue that an option names."""
-    if url is None:
-        return settings
-    return settings.model_copy(update={"queue": settings.queue.model_copy(update={"url": url})})
-
-
-async def _check_way(settings: "Settings", *, sent: bool) -> None:
-    """Sees that there is what the users are loaded from, or sent through, before anything is written."""
-    if not sent:
+async def _check_way(settings: "Settings", saved: "Parameters | None", asked: "Asked", queue: str | None) -> None:
+    """Sees that there is what the users are loaded from, or sent through, before anything is written. `saved` are the
+    parameters of the job that goes on, where it is known."""
+    executor = asked.changes.get("executor", saved.executor if saved is not None else None)
+    if executor != "queue":
         from retrograph.wiring.upstream import check_upstream
 
         return await check_upstream(settings)
-    from retrograph.clock import SystemClock
-    from retrograph.wiring.queues import check_queue
+    from retrograph.wiring.queues import NOT_CONFIGURED, look_at_queue
 
-    return await check_queue(settings, SystemClock())
+    where = queue or (saved.queue if saved is not None else None) or settings.queue.url
+    if where is None:
+        raise UsageError(NOT_CONFIGURED)
+    return await look_at_queue(where)
 
 
 async def _purchases(
-    settings: "Settings", chosen: Chosen, key: str | None, given: Mapping[str, object], manner: Manner
+    settings: "Settings",
+    chosen: Chosen,
+    key: str | None,
+    given: Mapping[str, object],
+    queue: str | None,
+    manner: Manner,
 ) -> int:
     """Everything that can be wrong with the input is found before anything is opened that would be written to."""
     from retrograph.cli.display import Display
@@ -133,12 +139,12 @@ async def _purchases(
     known = await resumed(settings, chosen, key, named, reset=asked.reset_cursor, dry_run=asked.dry_run)
     users, given = known.source, {**known.window, **{name: value for name, value in given.items() if value is not None}}
     if not asked.dry_run:
-        await _check_way(settings, sent=asked.changes.get("executor") == "queue")
+        await _check_way(settings, known.parameters, asked, queue)
     display = Display()
     needs_graph = not asked.dry_run or isinstance(users, GraphUsers)
     async with open_service(settings, starts=True, graph=needs_graph, migrate=manner.migrate) as service:
         request = StartRequest(
-            kind="purchases", source=users, parameters=given, key=known.key, who=who(), from_text=True
+            kind="purchases", source=users, parameters=given, key=known.key, who=who(), from_text=True, queue=queue
         )
         answer = await service.start(request, display)
         code = await follow(service, answer, display, once=manner.once, as_json=manner.as_json)

@@ -33,6 +33,7 @@ def job_pairs(job: Job) -> dict[str, Any]:
         if counts.refused
         else None,
         "sent": travel_words(job),
+        "sent through": chosen.queue if chosen.executor == "queue" else None,
         "queue": depth_words(present_depth(job)),
         "rate": f"{job.rate:.1f}/s" if job.rate else None,
         "elapsed": duration(job.elapsed_ms / 1000),

@@ -62,9 +62,14 @@ class Couriers(Protocol):
         ...
 
     def check(self, kind: str) -> None:
-        """Raises UsageError where jobs of that kind cannot be sent from here, and says why."""
+        """Raises UsageError where jobs of that kind are not sent."""
+        ...
+
+    async def address(self, named: str | None) -> str:
+        """The address of the queue of that name or address, or of the configured one, after it has answered. Raises
+        UsageError where none is configured, NoSuchQueue, NotPermitted, DependencyDown."""
         ...
 
     async def open(self, job: Job) -> Courier:
-        """The courier of a job. Raises DependencyDown, ConfigurationError."""
+        """The courier of a job, to the queue that is the job's own. Raises DependencyDown, ConfigurationError."""
         ...

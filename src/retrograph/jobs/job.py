@@ -33,6 +33,8 @@ class Parameters:
     mode: Mode = "full"
     retry_failed_before_cursor: bool = True
     executor: Executor = "inline"
+    queue: str | None = None
+    """The address of the queue that it is sent through: kept from the first start that sends it, never a secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ class Asked:
     lookback_days: int | None = None
     reset_cursor: bool = False
     dry_run: bool = False
+    queue: str | None = None
+    """The queue that a command names."""
     clamped: tuple[str, ...] = ()
 
     def over(self, saved: Parameters) -> Parameters:

@@ -22,6 +22,8 @@ class StartRequest:
     key: str | None = None
     who: str
     from_text: bool = False
+    queue: str | None = None
+    """The queue to send it through, where it is not the job's own or the configured one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

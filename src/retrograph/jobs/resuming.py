@@ -1,6 +1,7 @@
 """What it means to start a key that may exist: which work it stands for, what is left to do, in which words. Pure."""
 
 from retrograph.errors import OtherWork
+from retrograph.jobs.claiming import RUNNING, Refusal
 from retrograph.jobs.job import Job, Parameters
 from retrograph.jobs.keys import derived_key, dry_key
 from retrograph.jobs.kind import Kind, Resolved
@@ -83,3 +84,15 @@ def forecast_of(job: Job) -> str | None:
         return None
     retried = job.counts.failed if job.retry is not None else 0
     return forecast(job.total - job.counts.scanned + retried, job.parameters.rate_limit)
+
+
+def refused(refusal: Refusal, asked: Asked) -> StartAnswer:
+    """The answer where this job, or another one of its lane, is held."""
+    return StartAnswer(
+        started=False,
+        running=refusal.reason == RUNNING,
+        reason=refusal.reason,
+        message=str(refusal),
+        job=refusal.job,
+        clamped=asked.clamped,
+    )

@@ -17,8 +17,10 @@ from retrograph.errors import (
     ServiceFailed,
     UsageError,
 )
-from retrograph.jobs import parameters
-from retrograph.jobs.claiming import OTHER_RUNS, RUNNING, Refusal, await_lane, process_name, take
+from retrograph.jobs import parameters, resuming
+from retrograph.jobs.addressing import wanted_of
+from retrograph.jobs.claiming import OTHER_RUNS, Refusal, await_lane, process_name, take
+from retrograph.jobs.courier import Couriers
 from retrograph.jobs.definitions import DEFAULT_LOOKBACK_DAYS
 from retrograph.jobs.frozen import freeze
 from retrograph.jobs.job import NO_GRAPH, Job, Parameters, Spec
@@ -27,7 +29,6 @@ from retrograph.jobs.kind import Kind, Resolved
 from retrograph.jobs.parameters import Asked
 from retrograph.jobs.progress import Watch
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
-from retrograph.jobs.resuming import check_same, forecast_of, key_of, named, not_claimable, nothing_to_do, retry_of
 from retrograph.jobs.runner import Taken
 from retrograph.jobs.state import HELD, RESUMABLE, JobState, NotPossible
 from retrograph.jobs.store import Claim, JobStore, NewJob, NotClaimable, Reset, Selection
@@ -50,8 +51,10 @@ class Starter:
         clock: Clock,
         engine: Engine,
         alive: Callable[[Job], bool],
+        couriers: Couriers | None = None,
     ) -> None:
         self._store = store
+        self._couriers = couriers
         self._alive = alive
         self._kinds = kinds
         self._graph = graph
@@ -73,10 +76,10 @@ class Starter:
     async def start(self, request: StartRequest, watch: Watch) -> StartAnswer:
         """See `Service.start`."""
         kind = self.kind(request.kind)
-        asked = parameters.read(request.parameters, from_text=request.from_text)
+        asked = replace(parameters.read(request.parameters, from_text=request.from_text), queue=request.queue)
         given = None if request.key is None else checked_key(request.key)
         resolved = await kind.resolve(request.source)
-        key = given or key_of(kind, asked, resolved)
+        key = given or resuming.key_of(kind, asked, resolved)
         graph_id = NO_GRAPH if asked.dry_run else await self._graph()
         for _ in range(_LOOKS):
             found = await self._store.find(graph_id, key)
@@ -93,12 +96,12 @@ class Starter:
     ) -> StartAnswer | None:
         """A job that there is not yet. Where another one of its kind runs it is not kept: a start that is refused
         changes nothing, and nobody would begin it later. Mostly that is known before anything is written."""
-        new = self._new(kind, key, graph_id, asked, resolved)
+        new = await self._new(kind, key, graph_id, asked, resolved)
         try:
             if (lane := self._lane(new.kind)) is not None:
                 await await_lane(self._store, lane, self._clock, watch.said, self._lease_ms, alive=self._alive)
         except Refusal as refusal:
-            return _refused(refusal, asked)
+            return resuming.refused(refusal, asked)
         job = await self._accept(new, resolved, who)
         answer = await self._attempt(kind, job, asked, resolved, who, watch)
         if answer is not None and answer.reason == OTHER_RUNS and job.job_id == new.job_id:
@@ -119,17 +122,18 @@ class Starter:
         asked = parameters.read({**raw, "mode": "failed"})
         await self.check_graph(job)
         if job.state not in HELD and not await self._store.count_failures(job.job_id, selection):
-            raise NotPossible(f"job {job.key} has no unresolved failures{named(selection)}")
-        claim = self._claim(job, asked.over(job.parameters), who, "retry of failures", retry=selection)
+            raise NotPossible(f"job {job.key} has no unresolved failures{resuming.named(selection)}")
+        wanted = await wanted_of(job, job.kind, asked, job.parameters, self._couriers)
+        claim = self._claim(job, wanted, who, "retry of failures", retry=selection)
         answer = await self._take(job, claim, asked, watch)
         if answer is None:
-            raise NotPossible(not_claimable(await self._store.get(job.job_id)))
+            raise NotPossible(resuming.not_claimable(await self._store.get(job.job_id)))
         return answer
 
     async def resume(self, job: Job, who: str, why: str) -> Taken | NotClaimable:
         """Takes a paused or interrupted job up again as it was, without waiting. Raises JobRefused."""
         await self.check_graph(job)
-        retry = retry_of(job, job.parameters)
+        retry = resuming.retry_of(job, job.parameters)
         claim = self._claim(job, job.parameters, who, why, retry=retry, origins=RESUMABLE, resumed=True)
         return await take(self._store, claim, self._clock, lambda _: None, wait=False)
 
@@ -154,14 +158,15 @@ class Starter:
         if job.graph_id != NO_GRAPH and job.graph_id != await self._graph():
             raise IncompatibleGraph(f"job {job.key} belongs to another graph than this one: its work cannot go on here")
 
-    def _new(self, kind: Kind, key: str, graph_id: str, asked: Asked, resolved: Resolved) -> NewJob:
+    async def _new(self, kind: Kind, key: str, graph_id: str, asked: Asked, resolved: Resolved) -> NewJob:
+        usual = parameters.defaults(calls_services=kind.calls_services and not asked.dry_run)
         return NewJob(
             job_id=str(uuid4()),
             graph_id=graph_id,
             key=key,
             kind=kind.name,
             spec=self._spec(asked, resolved),
-            parameters=asked.over(parameters.defaults(calls_services=kind.calls_services and not asked.dry_run)),
+            parameters=await wanted_of(None, kind.name, asked, usual, self._couriers),
             whole=resolved.ids is None,
         )
 
@@ -201,24 +206,24 @@ class Starter:
         self, kind: Kind, job: Job, asked: Asked, resolved: Resolved, who: str, watch: Watch
     ) -> StartAnswer | None:
         """One look at the job; `None` where it changed meanwhile and must be looked at again."""
-        wanted = asked.over(job.parameters)
+        wanted = await wanted_of(job, job.kind, asked, job.parameters, self._couriers)
         if asked.reset_cursor and (job.epoch or job.state is not JobState.PENDING):
-            return await self._start_over(kind, job, asked, resolved, who, watch)
-        check_same(job, kind, asked, resolved)
+            return await self._start_over(kind, job, wanted, asked, resolved, who, watch)
+        resuming.check_same(job, kind, asked, resolved)
         if not job.whole and resolved.ids is not None:
             job = await self._freeze(job, resolved)
         if job.state in HELD:
             return await self._take(
-                job, self._claim(job, wanted, who, "start", retry=retry_of(job, wanted)), asked, watch
+                job, self._claim(job, wanted, who, "start", retry=resuming.retry_of(job, wanted)), asked, watch
             )
         bound = resolved.bound if job.complete and kind.grows and wanted.mode != "failed" else None
-        if (nothing := nothing_to_do(job, wanted, bound, asked)) is not None:
+        if (nothing := resuming.nothing_to_do(job, wanted, bound, asked)) is not None:
             return nothing
-        claim = self._claim(job, wanted, who, "start", retry=retry_of(job, wanted), bound=bound)
+        claim = self._claim(job, wanted, who, "start", retry=resuming.retry_of(job, wanted), bound=bound)
         return await self._take(job, claim, asked, watch)
 
     async def _start_over(
-        self, kind: Kind, job: Job, asked: Asked, resolved: Resolved, who: str, watch: Watch
+        self, kind: Kind, job: Job, wanted: Parameters, asked: Asked, resolved: Resolved, who: str, watch: Watch
     ) -> StartAnswer | None:
         """Everything is resolved anew; the former list stays in use until the lease is taken."""
         if job.kind != kind.name:
@@ -227,7 +232,7 @@ class Starter:
         if resolved.ids is not None:
             frozen = await freeze(self._store, job.job_id, resolved.ids)
             reset = replace(reset, list_id=frozen.list_id, total=frozen.ids)
-        claim = self._claim(job, asked.over(job.parameters), who, "from the beginning", reset=reset)
+        claim = self._claim(job, wanted, who, "from the beginning", reset=reset)
         answer = await self._take(job, claim, asked, watch)
         if reset.list_id is not None and (answer is None or not answer.started):
             await self._store.forget(reset.list_id)
@@ -272,26 +277,20 @@ class Starter:
         try:
             taken = await take(self._store, claim, self._clock, watch.said, alive=self._alive)
         except Refusal as refusal:
-            return _refused(refusal, asked)
+            return resuming.refused(refusal, asked)
         if isinstance(taken, NotClaimable):
             if job.state in HELD or taken.job.state is not job.state:
                 return None
-            raise NotPossible(not_claimable(taken.job))
+            raise NotPossible(resuming.not_claimable(taken.job))
         mine = taken.claimed.job
         if asked.clamped:
             with suppress(DependencyDown):  # the lease is held: nothing may keep it from being served
                 await self._store.note(job.job_id, claim.who, CLAMPED, "; ".join(asked.clamped))
         return StartAnswer(
-            started=True, running=True, job=mine, clamped=asked.clamped, forecast=forecast_of(mine), taken=taken
+            started=True,
+            running=True,
+            job=mine,
+            clamped=asked.clamped,
+            forecast=resuming.forecast_of(mine),
+            taken=taken,
         )
-
-
-def _refused(refusal: Refusal, asked: Asked) -> StartAnswer:
-    return StartAnswer(
-        started=False,
-        running=refusal.reason == RUNNING,
-        reason=refusal.reason,
-        message=str(refusal),
-        job=refusal.job,
-        clamped=asked.clamped,
-    )

@@ -39,6 +39,7 @@ class Sqs:
     @classmethod
     async def open(cls, url: str | None, clock: Clock) -> "Sqs":
         """A client for the queues of the server that this address names. Raises ConfigurationError."""
+        _check(url)
         stack = AsyncExitStack()
         config = AioConfig(
             connect_timeout=5,
@@ -54,8 +55,9 @@ class Sqs:
         return cls(client, stack, clock)
 
     async def queue(self, name_or_url: str) -> "SqsQueue":
-        """A queue by its name or its address. Raises NoSuchQueue for a name that is none."""
+        """A queue by its name or its address. Raises NoSuchQueue for a name that is none, ConfigurationError."""
         if "://" in name_or_url:
+            _check(name_or_url)
             return SqsQueue(self, name_or_url)
         with translated(name_or_url):
             found = await self.client.get_queue_url(QueueName=name_or_url)
@@ -172,6 +174,16 @@ def _why(entry: Mapping[str, Any]) -> str:
     return ": ".join(str(entry[name])[:200] for name in ("Code", "Message") if entry.get(name)) or "no reason was given"
 
 
+def _check(url: str | None) -> None:
+    """Addresses are shown and kept with jobs: a secret has no place in them. Raises ConfigurationError."""
+    parts = urlsplit(url or "")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise ConfigurationError(
+            f"the address of the queue {where} has a user or a query in it: credentials are those of the AWS client"
+        )
+
+
 def _endpoint(url: str | None) -> str | None:
     """The queue's own server, unless the client's variables name one, or it is Amazon's."""
     if url is None or os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_SQS"):
@@ -183,11 +195,12 @@ def _endpoint(url: str | None) -> str | None:
 
 
 def _region(url: str | None) -> str | None:
-    """The region in the queue's address, where the client's variables name none."""
+    """The region in the queue's address, which no other one can be; else what the client's variables say."""
+    hostname = (urlsplit(url).hostname or "") if url else ""
+    if found := re.search(r"^sqs\.([a-z0-9-]+)\.amazonaws\.com", hostname):
+        return found[1]
     if os.environ.get("AWS_REGION"):
         return os.environ["AWS_REGION"]
     if os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_PROFILE"):
         return None
-    hostname = (urlsplit(url).hostname or "") if url else ""
-    found = re.search(r"^sqs\.([a-z0-9-]+)\.amazonaws\.com", hostname)
-    return found[1] if found else None if _AMAZON.search(hostname) else "us-east-1"
+    return None if _AMAZON.search(hostname) else "us-east-1"

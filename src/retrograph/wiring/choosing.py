@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from retrograph.clock import iso
 from retrograph.config import Settings
 from retrograph.errors import UsageError
+from retrograph.jobs.job import Parameters
 from retrograph.jobs.keys import DRY_RUN_SUFFIX
 from retrograph.service import Service
 from retrograph.wiring import purchases
@@ -65,6 +66,8 @@ class Continued:
     key: str | None
     source: purchases.UserSource
     window: Mapping[str, object]
+    parameters: Parameters | None = None
+    """Those of the job that goes on."""
 
 
 async def continued(service: Service, key: str, *, dry_run: bool) -> Continued:
@@ -77,7 +80,7 @@ async def continued(service: Service, key: str, *, dry_run: bool) -> Continued:
     ids = None if job.list_id is None else service.items(job.job_id)
     source = purchases.FrozenUsers(digest=job.spec.digest, source=dict(job.spec.source), ids=ids)
     if job.spec.dry_run == dry_run:
-        return Continued(key=job.key, source=source, window={})
+        return Continued(key=job.key, source=source, window={}, parameters=job.parameters)
     window = {"as_of": iso(job.spec.as_of), "lookback_days": job.spec.lookback_days}
     name = job.key if dry_run else job.key.removesuffix(DRY_RUN_SUFFIX)
     return Continued(key=name, source=source, window=window)

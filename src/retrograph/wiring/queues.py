@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from retrograph.clock import Clock, SystemClock
 from retrograph.config import Settings
-from retrograph.errors import MissingExtra, UsageError
-from retrograph.jobs.courier import Courier
+from retrograph.errors import DependencyDown, MissingExtra, UsageError
+from retrograph.jobs.courier import QUEUE, Courier
 from retrograph.jobs.job import Job
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ NOT_CONFIGURED: Final = (
 
 
 class QueueCouriers:
-    """`Couriers` over the configured bulk queue."""
+    """`Couriers` over SQS: a job's own queue, or the configured bulk queue for a job that has none yet."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._queue = settings.queue
@@ -35,18 +35,27 @@ class QueueCouriers:
 
     def check(self, kind: str) -> None:
         if kind not in SENT_KINDS:
-            raise UsageError(f"jobs of kind {kind} are not sent through a queue: leave the executor out")
-        if self._queue.url is None:
-            raise UsageError(NOT_CONFIGURED)
+            raise UsageError(
+                f"jobs of kind {kind} are not sent through a queue: leave the executor out", field="executor"
+            )
+
+    async def address(self, named: str | None) -> str:
+        where = named or self._queue.url
+        if where is None:
+            raise UsageError(NOT_CONFIGURED, field="executor")
+        async with open_queue(where, self._clock) as queue:
+            await queue.ping()
+            return queue.url
 
     async def open(self, job: Job) -> Courier:
+        where = job.parameters.queue or self._queue.url
+        if where is None:
+            raise DependencyDown(QUEUE, f"job {job.key} is sent through a queue, and none is configured here")
         from retrograph.queue.courier import QueueCourier
 
-        self.check(job.kind)
-        assert self._queue.url is not None
-        sqs = await open_sqs(self._queue.url, self._clock)
+        sqs = await open_sqs(where, self._clock)
         try:
-            queue = await sqs.queue(self._queue.url)
+            queue = await sqs.queue(where)
             return QueueCourier(queue, job, self._clock, sqs.close)
         except BaseException:
             await sqs.close()
@@ -98,13 +107,6 @@ async def look_at_queue(url: str) -> None:
     """Sees whether there is such a queue, and whether it lets us in. Raises NoSuchQueue, NotPermitted,
     DependencyDown."""
     async with open_queue(url, SystemClock()) as queue:
-        await queue.ping()
-
-
-async def check_queue(settings: Settings, clock: Clock) -> None:
-    """Sees, before anything is written, that there is a queue to send through. Raises NoSuchQueue, NotPermitted,
-    DependencyDown."""
-    async with open_queue(settings.queue.url, clock) as queue:
         await queue.ping()
 
 

@@ -3,18 +3,19 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from retrograph.errors import DependencyDown, UsageError
+from retrograph.errors import DependencyDown, NotFound, OtherWork, UsageError
 from retrograph.jobs.courier import BATCH, Courier, Dead
 from retrograph.jobs.job import Depth, Job
 from retrograph.jobs.outcomes import Attempt, ItemOutcome
 from retrograph.jobs.state import JobState
 from retrograph.jobs.store import FailureQuery
 from retrograph.jobs.work import Item
-from retrograph.service import StartAnswer
+from retrograph.service import StartAnswer, StartRequest
 from tests.unit.jobs.engine import World, numbers, users
 
 
@@ -32,14 +33,22 @@ class Post:
         self.down: DependencyDown | None = None
         self.given_up: list[Dead] = []
         self.forgotten: list[Dead] = []
+        self.configured: str | None = "https://sqs.eu-west-1.amazonaws.com/1/one"
+        self.opened: list[str | None] = []
         self._job_id = ""
 
     def check(self, kind: str) -> None:
         if kind != "purchases":
             raise UsageError(f"jobs of kind {kind} are not sent")
 
+    async def address(self, named: str | None) -> str:
+        if named is None and self.configured is None:
+            raise UsageError("no queue is configured", field="executor")
+        return named or self.configured or ""
+
     async def open(self, job: Job) -> Courier:
         self._job_id = job.job_id
+        self.opened.append(job.parameters.queue)
         return self
 
     async def send(self, attempts: Sequence[Attempt]) -> Mapping[Attempt, str]:
@@ -246,3 +255,61 @@ async def test_the_items_are_sent_at_the_pace_of_the_job(world: World) -> None:
 
 def test_an_item_knows_how_often_it_failed() -> None:
     assert Item("a", "1").attempts == 0
+
+
+async def paused_on_its_way(world: World) -> Job:
+    """A job of which some is sent, and nothing answered."""
+    post(world).answers = False
+    post(world).refuses = lambda attempt: attempt.item == "user-15"
+    job = await run(world, users(20), key="k", concurrency=1)
+    assert (job.state, job.sent, job.answered) == (JobState.PAUSED, 19, 0)
+    post(world).refuses = lambda attempt: False
+    return job
+
+
+@pytest.mark.parametrize("elsewhere", ["https://sqs.eu-west-1.amazonaws.com/1/other", None])
+@pytest.mark.parametrize("said", [{"executor": "queue"}, {"executor": None}])
+async def test_a_job_goes_on_through_its_own_queue_whatever_the_next_process_has(
+    world: World, elsewhere: str | None, said: dict[str, object]
+) -> None:
+    own = post(world).configured
+    await paused_on_its_way(world)
+    post(world).configured, post(world).answers = elsewhere, True
+    await post(world).answer([attempt for attempt in post(world).requests if attempt.item != "user-15"])
+    job = await run(world, users(20), key="k", **said)
+    assert (*outcome(job), job.parameters.queue) == (JobState.SUCCEEDED, 20, 0, 20, 20, own)
+    assert set(post(world).opened) == {own}
+
+
+async def test_another_queue_is_refused_while_something_is_on_its_way_through_the_first(world: World) -> None:
+    own, other = post(world).configured, "https://sqs.eu-west-1.amazonaws.com/1/other"
+    await paused_on_its_way(world)
+    request = StartRequest(
+        kind="purchases", source=users(20), parameters={"executor": "queue"}, key="k", who="ann", queue=other
+    )
+    with pytest.raises(OtherWork, match=r"where 19 of its users have no outcome yet"):
+        await world.service.start(request)
+    assert (await world.service.show("k")).parameters.queue == own
+    post(world).answers = True
+    over = replace(request, parameters={"executor": "queue", "reset_cursor": True})
+    answer = await world.service.start(over)
+    job = await passing(world, asyncio.create_task(world.service.run(answer, world.notes, once=True)))
+    assert (job.state, job.counts.processed, job.parameters.queue) == (JobState.SUCCEEDED, 20, other)
+
+
+async def test_a_job_that_began_in_its_own_process_may_be_sent_later(world: World) -> None:
+    world.load.script["user-3"] = DependencyDown("service", "down")
+    world.load.down.add("service")
+    job = await run(world, users(20), key="k", executor="inline", concurrency=1)
+    assert (job.state, job.parameters.queue) == (JobState.PAUSED, None)
+    job = await run(world, users(20), key="k", executor="queue")
+    assert (job.state, job.counts.processed, job.parameters.queue) == (JobState.SUCCEEDED, 20, post(world).configured)
+    assert job.sent == 18
+
+
+async def test_without_a_queue_anywhere_nothing_is_accepted(world: World) -> None:
+    post(world).configured = None
+    with pytest.raises(UsageError, match="no queue is configured"):
+        await world.start(users(3), "purchases", "k", executor="queue")
+    with pytest.raises(NotFound):
+        await world.service.show("k")

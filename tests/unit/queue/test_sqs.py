@@ -136,3 +136,31 @@ async def test_without_credentials_one_sentence_says_so(
     with pytest.raises(NotPermitted, match="no credentials"):
         await (await sqs.queue(queue.url)).ping()
     await sqs.close()
+
+
+@pytest.mark.parametrize("url", ["https://ann:hush@mq:9324/1/q", "https://mq:9324/1/q?token=hush", "http://hush@mq/q"])
+async def test_an_address_with_a_secret_in_it_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="credentials are those of the AWS client") as told:
+        await Sqs.open(url, SystemClock())
+    assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        ("https://sqs.eu-west-1.amazonaws.com/1/q", "eu-west-1"),
+        ("https://sqs.cn-north-1.amazonaws.com.cn/1/q", "cn-north-1"),
+        ("http://127.0.0.1:9324/1/q", "us-west-2"),
+    ],
+)
+async def test_a_queue_is_spoken_to_in_the_region_of_its_address(
+    url: str, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    sqs = await Sqs.open(url, SystemClock())
+    try:
+        assert sqs.client.meta.region_name == region
+    finally:
+        await sqs.close()

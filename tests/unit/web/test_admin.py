@@ -195,3 +195,16 @@ async def test_nobody_enters_without_rights(client: httpx2.AsyncClient) -> None:
     stranger = {"Authorization": "Bearer rg_nothing"}
     assert (await client.post(BACKFILL, json=quick(), headers=stranger)).status_code == 401
     assert (await client.get(f"{BACKFILL}/status", headers=stranger)).status_code == 401
+
+
+@pytest.mark.parametrize("path", [BACKFILL, "/api/v1/jobs"])
+async def test_what_cannot_be_sent_through_a_queue_from_here_is_refused_by_name(
+    client: httpx2.AsyncClient, path: str
+) -> None:
+    body = {"user_ids": ["u1"], "executor": "queue"} | ({"kind": "purchases"} if path != BACKFILL else {})
+    refused = await client.post(path, json=body)
+    assert (refused.status_code, refused.json()["field"]) == (400, "executor"), refused.text
+    assert "no queue is configured" in refused.json()["detail"]
+    other = await client.post(path, json=body | {"executor": "inline", "queue": "https://sqs.example/1/q"})
+    assert (other.status_code, other.json()["field"]) == (400, "queue")
+    assert (await client.get("/api/v1/jobs")).json()["items"] == []

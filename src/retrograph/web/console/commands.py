@@ -11,8 +11,8 @@ from retrograph.jobs.definitions import DEFINITIONS, SERVICE_RATE
 from retrograph.jobs.job import Job
 
 _OPTIONS: Final[Mapping[str, str]] = {"retry_failed_before_cursor": "--retry-failed"}
-_OF_ONE_START: Final = ("mode", "executor")
-"""Said anew at each start: a job does not keep them."""
+_OF_ONE_START: Final = ("mode", "queue")
+"""Said anew at each start, as the mode is, or with the executor."""
 
 
 def command_line(job: Job) -> str:

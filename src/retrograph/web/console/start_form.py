@@ -58,6 +58,11 @@ USERS: Final[Mapping[str, str]] = {
     "s3": "From S3",
     "graph": "All of the graph",
 }
+EXECUTORS: Final[Mapping[str, str]] = {
+    "": "As the job has it; a new one: this server",
+    "inline": "In this server",
+    "queue": "By workers, through the queue",
+}
 _RESUMED: Final = ("mode", "retry_failed_before_cursor", "reset_cursor")
 _LEFT_OUT: Final = ("dry_run", "executor", *_RESUMED)
 _FIELD_OF: Final[Mapping[str, str]] = {"user_ids": "ids", "upload_id": "file", "source": "users", "job": "users"}
@@ -85,6 +90,8 @@ class Form:
     first: Sequence[Field]
     further: Sequence[Field]
     modes: Mapping[str, str]
+    executors: Mapping[str, str]
+    """Where users may be loaded; empty where there is no choice."""
     users: Mapping[str, str]
     chosen: str
     upload: str
@@ -132,8 +139,10 @@ def form_of(
     *,
     upload: Upload | None = None,
     like: Job | None = None,
+    sends: bool = False,
 ) -> Form:
-    """The form, filled in; `upload` and `like` are the file and the job that it goes on with."""
+    """The form, filled in; `upload` and `like` are the file and the job that it goes on with. `sends`: this server
+    knows a queue."""
     wrong = problems or {}
     names = [name for name, known in DEFINITIONS.items() if name not in _LEFT_OUT and _fits(known, kind)]
     users = dict(USERS)
@@ -147,6 +156,7 @@ def form_of(
         first=[_field(name, kind, values, wrong) for name in kind.first],
         further=[_field(name, kind, values, wrong) for name in names if name not in kind.first],
         modes={name: f"{name.capitalize()}: {text}" for name, text in DEFINITIONS["mode"].choices.items()},
+        executors=EXECUTORS if sends and kind.takes_users else {},
         users=users,
         chosen=values["users"] if values.get("users") in users else fallback,
         upload="" if upload is None else _upload_text(upload),
@@ -180,7 +190,7 @@ def typed(kind: StartKind, values: Mapping[str, str]) -> Typed:
     given: dict[str, object] = {}
     problems: dict[str, str] = {}
     for name, known in DEFINITIONS.items():
-        if name in ("dry_run", "executor") or not _fits(known, kind):
+        if name == "dry_run" or not _fits(known, kind):
             continue
         value: object = values.get(name) == "on" if known.type == "flag" else _without_commas(values.get(name), known)
         if value is None or value == "":
@@ -225,6 +235,8 @@ def values_like(job: Job) -> dict[str, str]:
     values |= {"key": job.key.removesuffix(DRY_RUN_SUFFIX) if job.spec.dry_run else job.key, "like": job.job_id}
     if job.spec.dry_run and KINDS[job.kind].takes_users:
         values |= {"as_of": _instant(job.spec.as_of), "lookback_days": str(job.spec.lookback_days)}
+    if job.parameters.executor == "queue":
+        values["executor"] = "queue"
     if job.state is JobState.CANCELED:
         values["reset_cursor"] = "on"
     return values
@@ -236,6 +248,8 @@ def _instant(millis: int) -> str:
 
 
 def _is_asked(name: str, value: object, kind: str) -> bool:
-    known = DEFINITIONS[name]
+    known = DEFINITIONS.get(name)
+    if known is None:
+        return False
     usual = KINDS[kind].rate_limit if name == "rate_limit" else known.default
     return known.type == "number" and value is not None and value != usual

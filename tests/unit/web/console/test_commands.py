@@ -32,6 +32,12 @@ def test_a_job_is_a_command_line_with_what_differs_from_the_defaults() -> None:
     assert command_line(other).endswith("--batch-size 50 --rate-limit 2.5 --no-retry-failed")
 
 
+def test_a_job_that_is_sent_says_so_and_finds_its_queue_by_its_key() -> None:
+    sent = replace(JOB, parameters=Parameters(rate_limit=10.0, executor="queue", queue="https://sqs.example/1/q"))
+    assert command_line(sent).endswith("--lookback-days 30 --executor queue")
+    assert body(sent)["executor"] == "queue" and "queue" not in body(sent)
+
+
 def test_users_that_only_the_job_knows_are_known_by_its_key() -> None:
     assert "user" not in command_line(with_source(inline=2))
     assert set(body(with_source(inline=2))) == {"kind", "key", "as_of", "lookback_days"}

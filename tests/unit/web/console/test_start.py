@@ -10,6 +10,7 @@ from markupsafe import escape
 
 from retrograph.config import Settings, Url
 from retrograph.config.identity import UsersSettings
+from retrograph.config.queue import QueueSettings
 from retrograph.errors import UsageError
 from retrograph.jobs.definitions import DEFINITIONS
 from retrograph.jobs.job import Job
@@ -63,6 +64,20 @@ async def test_each_kind_has_a_form_made_of_the_definitions(pages: Pages, kind: 
         assert known.type != "number" or not shown or escape(known.help) in page
     assert "<script>" not in page
     assert " style=" not in page
+
+
+async def test_where_a_queue_is_configured_a_job_may_be_sent_to_workers(tmp_path: Path, pages: Pages) -> None:
+    (tmp_path / "with").mkdir()
+    sends = Settings(queue=QueueSettings(url="http://127.0.0.1:9324/000000000000/bulk"))
+    async with opened(tmp_path / "with", sends) as trial:
+        page = await trial.text("/start/purchases")
+        assert '<option value="" selected>As the job has it' in page and '<option value="queue">' in page
+        assert 'name="executor"' not in await trial.text("/start/identity")
+        job = await started(trial, await send(trial, ids="ann", executor=""))
+        assert job.parameters.executor == "inline"
+    refused = await send(pages, ids="ann", executor="queue")
+    assert refused.status_code == 422
+    assert 'id="purchases-executor-problem"' in refused.text
 
 
 async def test_without_a_users_table_nothing_is_offered_and_it_is_said_what_to_configure(tmp_path: Path) -> None:

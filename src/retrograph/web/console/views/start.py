@@ -57,7 +57,9 @@ async def form(
         raise NotFound(f"job {job.key} is of kind {job.kind}")
     values = start_form.values_like(job) if job is not None else {"key": key, "dry_run": dry_run}
     values = {**_proposed(context, wanted), **values}
-    return await _shown(context, request, start_form.form_of(wanted, values, like=_with_users(job)))
+    return await _shown(
+        context, request, start_form.form_of(wanted, values, like=_with_users(job), sends=_sends(context))
+    )
 
 
 @router.post("/{kind}")
@@ -71,7 +73,7 @@ async def start(context: Context, request: Request, kind: str) -> Response:
 async def model(context: WebContext, kind: str) -> dict[str, Any]:
     """What `start_form.html` needs, for a page that holds the form among other things."""
     wanted = start_form.kind_of(kind)
-    form = start_form.form_of(wanted, _proposed(context, wanted))
+    form = start_form.form_of(wanted, _proposed(context, wanted), sends=_sends(context))
     return {"form": form, "not_set": _not_set(context, wanted), **await _looked_at(context, wanted, "")}
 
 
@@ -83,6 +85,11 @@ def _not_set(context: WebContext, kind: StartKind) -> str:
         "No users table is configured, so there is nothing to walk. Set RETROGRAPH_USERS_URL to its database, and the "
         "columns that hold what users are known by, then start this server again."
     )
+
+
+def _sends(context: WebContext) -> bool:
+    """Whether jobs can be sent through a queue from here."""
+    return context.settings.queue.url is not None
 
 
 def _proposed(context: WebContext, kind: StartKind) -> dict[str, str]:
@@ -202,7 +209,14 @@ class _Submission:
         raise UsageError("paste at least one id, or choose where they come from", field="ids")
 
     async def _again(self, status: int, answer: StartAnswer | None = None) -> Response:
-        form = start_form.form_of(self._kind, self._values, self._problems, upload=self._upload, like=self._like)
+        form = start_form.form_of(
+            self._kind,
+            self._values,
+            self._problems,
+            upload=self._upload,
+            like=self._like,
+            sends=_sends(self._context),
+        )
         return await _shown(self._context, self._request, form, status=status, answer=answer)
 
 
