@@ -1,6 +1,7 @@
 """`retrograph backfill events`: event files of a folder or a bucket into the graph."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,39 +9,35 @@ import typer
 from retrograph.cli import run_options as options
 from retrograph.cli.session import configured, run
 from retrograph.errors import UsageError
+from retrograph.wiring.file_fields import FILE_FIELDS
 
 if TYPE_CHECKING:
     from retrograph.config import Settings
 
+
+def _help(name: str) -> str:
+    return FILE_FIELDS[name].option()
+
+
 Mapped = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="OURS=THEIRS", help="What a table calls a column of ours; repeat it for more."),
+    typer.Option("--map", metavar="OURS=THEIRS", help=_help("mapping")),
 ]
 
 
 def events(
     context: typer.Context,
-    uri: Annotated[
-        str | None, typer.Option(metavar="URI", help="Where they lie: `s3://bucket/prefix` or `file:///folder`.")
-    ] = None,
-    pattern: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Only keys or names like this one: `*.json.gz`. Default: all.")
-    ] = None,
+    uri: Annotated[str | None, typer.Option(metavar="URI", help=_help("uri"))] = None,
+    pattern: Annotated[str | None, typer.Option(metavar="GLOB", help=_help("pattern"))] = None,
     form: Annotated[
         str | None,
-        typer.Option("--events", metavar="FORM", help="receipts, factoids, identity or auto (each by its own fields)."),
+        typer.Option("--events", metavar="FORM", help=_help("events")),
     ] = None,
-    credentials: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The configured credentials that enter the bucket.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Only objects that were last modified then or later.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Only objects that were modified before.")] = None,
+    credentials: Annotated[str | None, typer.Option(metavar="NAME", help=_help("credentials"))] = None,
+    since: Annotated[str | None, typer.Option(metavar="WHEN", help=_help("since"))] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help=_help("until"))] = None,
     mapped: Mapped = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also what an earlier job has ingested; the graph stays the same.")
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help=_help("again"))] = False,
     key: Annotated[
         str | None, typer.Option(metavar="KEY", help="The job's name. Default: derived from what is chosen.")
     ] = None,
@@ -108,6 +105,7 @@ async def _events(
             key = named.key
             if named.same_as is not None:
                 say(await same_again(service, named.same_as, again=chosen.again))
+                chosen = replace(chosen, same_as=named.same_as.key)
         request = StartRequest(kind="events", source=chosen, parameters=asked, key=key, who=who(), from_text=True)
         answer = await service.start(request, display)
         return await follow(service, answer, display, once=manner["once"], as_json=manner["as_json"])

@@ -45,15 +45,19 @@ class Definition:
     """Frozen when a job begins: a resume cannot change it."""
     windowed_only: bool = False
     """Only means something for kinds that load a window of time."""
+    instant: bool = False
+    """A date or an instant."""
 
     @property
-    def type(self) -> Literal["number", "flag", "choice", "instant"]:
+    def type(self) -> Literal["number", "flag", "choice", "instant", "text"]:
         """How it is asked for."""
         if self.range is not None:
             return "number"
         if self.choices:
             return "choice"
-        return "flag" if isinstance(self.default, bool) else "instant"
+        if isinstance(self.default, bool):
+            return "flag"
+        return "instant" if self.instant else "text"
 
     def option(self, *, default: str | None = None) -> str:
         """A line of `--help`. `default` replaces the one that is usual."""
@@ -140,6 +144,7 @@ _ALL: Final = (
         default_text="now",
         beginning_only=True,
         windowed_only=True,
+        instant=True,
     ),
     Definition(
         name="mode",

@@ -101,7 +101,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectQuery:
-    """Which objects of a job, in the order of discovery. `after` is the number of the last one seen."""
+    """Which objects of a job, in the order of discovery. `search` is text in their keys or errors; `after` the number
+    of the last one seen."""
 
     state: ObjectState | None = None
     search: str | None = None

@@ -66,6 +66,11 @@ def failed(kind: str, count: int) -> str:
     return f"{count:,} failed {one if count == 1 else many}"
 
 
+def noun_of_one(kind: str) -> str:
+    """What one of a kind's items is called."""
+    return _NOUNS.get(kind, ("item", "items"))[0]
+
+
 def noun(kind: str) -> str:
     """What a kind's items are called, in the plural."""
     return _NOUNS.get(kind, ("item", "items"))[1]

@@ -71,7 +71,7 @@ class EventFiles:
                 await self._ledger.add(self._job_id, count + 1, found)
             count += len(found)
         if unchanged := await self._ledger.unchanged(self._job_id, self._graph_id):
-            await self._told(f"{unchanged:,} of {count:,} objects are unchanged since another job ingested them")
+            await self._told(f"{unchanged:,} of its {count:,} objects are unchanged since another job ingested them")
         return count
 
     async def walk(self, after: str | None) -> AsyncIterator[Item]:

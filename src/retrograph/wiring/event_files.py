@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import msgspec
@@ -49,6 +49,8 @@ class FilesChosen:
     until: int | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
+    same_as: str | None = None
+    """The key of an earlier job over the same choice: told to the operator, and no part of the choice."""
 
     def as_source(self) -> dict[str, Json]:
         """What the job shows of it; read again by `chosen_of`."""
@@ -139,6 +141,8 @@ class EventFilesKind:
         shown = source.as_source()
         if profile is not None and profile.role_arn is not None:
             shown["role_arn"] = profile.role_arn
+        if source.same_as is not None:
+            shown["same_as"] = source.same_as
         return Resolved(source=shown, digest=source.digest)
 
     async def open_source(self, job: Job, frozen: Source) -> Source:
@@ -250,8 +254,10 @@ async def begun_of(
     if key is not None:
         return Begun(chosen=chosen, key=key)
     named = await key_for(service, chosen, dry_run=dry_run)
-    remark = None if named.same_as is None else await same_again(service, named.same_as, again=chosen.again)
-    return Begun(chosen=chosen, key=named.key, remark=remark)
+    if named.same_as is None:
+        return Begun(chosen=chosen, key=named.key)
+    remark = await same_again(service, named.same_as, again=chosen.again)
+    return Begun(chosen=replace(chosen, same_as=named.same_as.key), key=named.key, remark=remark)
 
 
 async def same_again(service: Service, before: Job, *, again: bool) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, or_, select, update
 
 from retrograph.jobs.objects import Entry, Listed, ObjectQuery, ObjectState, Reached, Totals
 from retrograph.jobs.sql.rows import to_json
@@ -110,7 +110,8 @@ def _page(connection: Connection, job_id: str, query: ObjectQuery) -> Sequence[E
     if query.state is not None:
         wanted = wanted.where(objects.c.state == query.state.value)
     if query.search:
-        wanted = wanted.where(objects.c.key.contains(query.search, autoescape=True))
+        places = (objects.c.key, objects.c.error)
+        wanted = wanted.where(or_(*(place.contains(query.search, autoescape=True) for place in places)))
     found = connection.execute(wanted.order_by(objects.c.number).limit(query.limit)).mappings()
     return [_entry_of(row) for row in found]
 

@@ -73,7 +73,7 @@ def failure_query(
 
 def object_query(
     state: Annotated[str | None, Query(description="pending, ingested, unchanged or failed.")] = None,
-    q: Annotated[str | None, Query(description="Text in the key.")] = None,
+    q: Annotated[str | None, Query(description="Text in the key or the error.")] = None,
     limit: Limit = 100,
     after: After = None,
 ) -> ObjectQuery:

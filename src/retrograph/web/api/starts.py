@@ -15,6 +15,7 @@ from retrograph.web.api.bodies import read_object
 from retrograph.web.context import WebContext
 from retrograph.wiring.choosing import Chosen, continued, source_of
 from retrograph.wiring.event_files import FIELDS, KIND, begun_of
+from retrograph.wiring.file_fields import FILE_FIELDS
 
 SOURCES: Final = ("user_ids", "s3_uri", "source", "upload_id")
 
@@ -112,6 +113,13 @@ def _schema(known: Definition) -> dict[str, Any]:
     return schema
 
 
+def _of_files(known: Definition) -> dict[str, Any]:
+    schema = _schema(known)
+    if known.name == "mapping":
+        schema = {"type": ["object", "null"], "description": "What tables call our columns."}
+    return {**schema, "description": f"`events`: {schema['description']}"}
+
+
 def _body(properties: dict[str, Any], *, required: tuple[str, ...] = ()) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
     if required:
@@ -120,6 +128,7 @@ def _body(properties: dict[str, Any], *, required: tuple[str, ...] = ()) -> dict
 
 
 _PARAMETERS: Final = {name: _schema(known) for name, known in DEFINITIONS.items()}
+_FILES: Final = {name: _of_files(known) for name, known in FILE_FIELDS.items()}
 _LIST: Final = {"type": ["array", "null"], "items": {"type": "string"}}
 _TEXT: Final = {"type": ["string", "null"]}
 
@@ -135,14 +144,7 @@ START: Final = _body(
         "s3_uri": {**_TEXT, "description": "An object that lists them: `s3://bucket/key`."},
         "source": {**_TEXT, "description": "`neo4j`: every user that the graph holds."},
         "upload_id": {**_TEXT, "description": "A list that `POST /uploads` has taken."},
-        "uri": {**_TEXT, "description": "`events`: where the files lie, `s3://bucket/prefix`."},
-        "pattern": {**_TEXT, "description": "`events`: only keys or names like this one, such as `*.json.gz`."},
-        "events": {**_TEXT, "description": "`events`: `receipts`, `factoids`, `identity` or `auto`."},
-        "credentials": {**_TEXT, "description": "`events`: the configured credentials that enter the bucket."},
-        "since": {**_TEXT, "description": "`events`: only objects that were last modified then or later."},
-        "until": {**_TEXT, "description": "`events`: only objects that were last modified before."},
-        "mapping": {"type": ["object", "null"], "description": "`events`: what tables call our columns."},
-        "again": {"type": ["boolean", "null"], "description": "`events`: also what an earlier job has ingested."},
+        **_FILES,
         **_PARAMETERS,
     },
     required=("kind",),

@@ -14,6 +14,9 @@ _OPTIONS: Final[Mapping[str, str]] = {"retry_failed_before_cursor": "--retry-fai
 _OF_ONE_START: Final = ("mode", "queue")
 """Said anew at each start, as the mode is, or with the executor."""
 
+_TOLD: Final = ("role_arn", "same_as")
+"""What a source says beside what was chosen."""
+
 
 def command_line(job: Job) -> str:
     """What starts or resumes this job at a command line."""
@@ -87,7 +90,7 @@ def _users_option(job: Job) -> Iterator[str]:
 def _users_member(job: Job) -> dict[str, Any]:
     source = job.spec.source
     if "uri" in source:
-        return {name: value for name, value in source.items() if name != "role_arn"}
+        return {name: value for name, value in source.items() if name not in _TOLD}
     if "object" in source:
         return {"s3_uri": source["object"]}
     return {"source": "neo4j"} if "graph" in source else {}

@@ -15,7 +15,7 @@ from retrograph.jobs.travel import depth_words, present_depth, travel_words
 from retrograph.jobs.wording import noun
 from retrograph.web.console.formatting import day, duration, number, plural, rate
 from retrograph.web.console.offers import offers, why_not
-from retrograph.web.console.start_form import KINDS
+from retrograph.web.console.start_kinds import KINDS
 
 TABS: Final = ("Overview", "Objects", "Failures", "Spec", "Runs", "Log")
 
@@ -231,11 +231,11 @@ def chosen(error_class: str, cause: str | None) -> str:
     return f"&{kept}" if kept else ""
 
 
-def retry(job: Job, **values: str) -> str | None:
-    """The dialog that retries some failures; `None` while the job runs."""
+def retry(job: Job, tab: str = "Failures", **values: str) -> str | None:
+    """The dialog that retries some failures and comes back to that tab; `None` while the job runs."""
     if why_not("retry", job):
         return None
-    return ask("retry", job, **{**values, "back": address(job, "Failures")})
+    return ask("retry", job, **{**values, "back": address(job, tab)})
 
 
 def holder(job: Job, now: int) -> str:

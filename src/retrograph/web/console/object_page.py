@@ -1,8 +1,9 @@
 """The objects of a job over event files, as its page shows them: discovery, processing, and each object. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from retrograph.jobs.job import Job
 from retrograph.jobs.objects import Entry, ObjectQuery, ObjectState, Totals
@@ -11,6 +12,7 @@ from retrograph.jobs.state import HELD
 from retrograph.web.console import job_page
 from retrograph.web.console.formatting import duration, number
 from retrograph.web.console.job_page import Fact
+from retrograph.web.console.states import Badge
 
 PER_PAGE: Final = 100
 _NAMES: Final[Mapping[str, str]] = {
@@ -19,9 +21,49 @@ _NAMES: Final[Mapping[str, str]] = {
     "events": "Events",
     "credentials": "Credentials",
     "role_arn": "Role",
+    "gate": "Gate",
     "since": "Modified since",
     "until": "Modified before",
 }
+
+
+_BADGES: Final[Mapping[ObjectState, Badge]] = {
+    ObjectState.PENDING: Badge(shape="ring", word="Pending", tone="still", meaning="Found, not read to its end yet"),
+    ObjectState.INGESTED: Badge(shape="check", word="Ingested", tone="done", meaning="Its events are in the graph"),
+    ObjectState.UNCHANGED: Badge(
+        shape="square", word="Unchanged", tone="still", meaning="An earlier job has ingested the very same content"
+    ),
+    ObjectState.FAILED: Badge(shape="cross", word="Failed", tone="failed", meaning="It failed alone; a retry reads it"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Same:
+    """An earlier job over the same files, and what that means for this one."""
+
+    key: str
+    href: str
+    text: str
+
+
+def same_as(job: Job, totals: Totals | None, told: str | None) -> Same | None:
+    """What whoever submits the same again is told; `told` is what discovery found to be unchanged, in words."""
+    key = job.spec.source.get("same_as")
+    if not isinstance(key, str):
+        return None
+    return Same(key=key, href=f"/jobs/{quote(key)}", text=_unchanged_words(job, totals, told))
+
+
+def _unchanged_words(job: Job, totals: Totals | None, told: str | None) -> str:
+    if told is None and totals is not None and totals.unchanged:
+        told = f"{totals.unchanged:,} of its {totals.objects:,} objects are unchanged"
+    if told is not None:
+        then = "They are read again, as asked." if job.spec.source.get("again") else "They are passed over."
+        return f"{told}. {then}"
+    listed = job.phase == "processing" or job.complete
+    return (
+        "none of its objects is unchanged." if listed else "what is unchanged is counted when its objects are listed."
+    )
 
 
 def discovery(job: Job, totals: Totals) -> Sequence[Fact]:
@@ -72,11 +114,22 @@ def _left(job: Job, totals: Totals, pace: float) -> str:
     return "" if seconds is None else f"about {duration(seconds)} left"
 
 
-def rows(job: Job, entries: Sequence[Entry]) -> list[tuple[Entry, str | None]]:
-    """Each object, with the dialog of its retry where it failed."""
-    return [
-        (entry, job_page.retry(job, item=entry.key) if entry.state is ObjectState.FAILED else None) for entry in entries
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One object. `retry` is the dialog that reads it again; `None` where it did not fail, or while the job runs."""
+
+    entry: Entry
+    badge: Badge
+    retry: str | None
+
+
+def rows(job: Job, entries: Sequence[Entry]) -> Sequence[Row]:
+    """The objects of one page."""
+    return [Row(entry=entry, badge=_BADGES[entry.state], retry=_retry(job, entry)) for entry in entries]
+
+
+def _retry(job: Job, entry: Entry) -> str | None:
+    return job_page.retry(job, "Objects", item=entry.key) if entry.state is ObjectState.FAILED else None
 
 
 def chips(job: Job, query: ObjectQuery, totals: Totals) -> Sequence[Mapping[str, Any]]:

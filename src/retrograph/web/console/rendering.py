@@ -22,6 +22,7 @@ NAVIGATION: Final = (
     ("Jobs", "", "/jobs"),
     ("Purchases", "", "/purchases"),
     ("Identity", " Graph Backfill", "/identity"),
+    ("Event files", "", "/event-files"),
     ("Graph", "", "/graph"),
     ("Flags", "", "/flags"),
     ("Live", "", "/live"),

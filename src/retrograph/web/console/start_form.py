@@ -2,55 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from retrograph.clock import iso
-from retrograph.errors import NotFound, UsageError
+from retrograph.errors import UsageError
 from retrograph.jobs import parameters
-from retrograph.jobs.definitions import DEFINITIONS, SERVICE_RATE, Definition
+from retrograph.jobs.definitions import DEFINITIONS, Definition
 from retrograph.jobs.job import Job
 from retrograph.jobs.keys import DRY_RUN_SUFFIX
 from retrograph.jobs.state import JobState
 from retrograph.jobs.uploads import Upload
 from retrograph.jobs.wording import counted
+from retrograph.web.console import file_form
 from retrograph.web.console.formatting import capitalised
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartKind:
-    """A kind of job as its form presents it."""
-
-    name: str
-    title: str
-    text: str
-    takes_users: bool
-    """Whether one says which users: otherwise a table is walked that the configuration names."""
-    rate_limit: float | None
-    first: Sequence[str]
-    """The parameters that most starts decide about."""
-    key_default: str
-
-
-KINDS: Final[Mapping[str, StartKind]] = {
-    "purchases": StartKind(
-        name="purchases",
-        title="Purchases",
-        text="Loads the purchase history of users from the history services into the graph.",
-        takes_users=True,
-        rate_limit=SERVICE_RATE,
-        first=("rate_limit", "lookback_days", "as_of"),
-        key_default="made of the users and the window",
-    ),
-    "identity": StartKind(
-        name="identity",
-        title="Identity graph",
-        text="Walks the users table and joins every user and its identifiers into the identity graph.",
-        takes_users=False,
-        rate_limit=None,
-        first=("rate_limit", "concurrency"),
-        key_default="identity",
-    ),
-}
+from retrograph.web.console.start_kinds import KINDS, StartKind
 
 USERS: Final[Mapping[str, str]] = {
     "paste": "Paste ids",
@@ -65,6 +30,8 @@ EXECUTORS: Final[Mapping[str, str]] = {
 }
 _RESUMED: Final = ("mode", "retry_failed_before_cursor", "reset_cursor")
 _LEFT_OUT: Final = ("dry_run", "executor", *_RESUMED)
+Choices: TypeAlias = Mapping[str, Mapping[str, str]]
+"""What may be chosen in a field, where that is known only to the server: values and their words, by field."""
 _FIELD_OF: Final[Mapping[str, str]] = {"user_ids": "ids", "upload_id": "file", "source": "users", "job": "users"}
 """Where an error of the API's field belongs in the form."""
 
@@ -74,10 +41,15 @@ class Field:
     """One parameter's field, with what was typed and what is wrong with it."""
 
     known: Definition
+    label: str
+    unit: str
+    help: str
     value: str
     problem: str
     placeholder: str
     bounds: str
+    choices: Mapping[str, str]
+    """Values and their words; none where it is typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +59,8 @@ class Form:
     kind: StartKind
     values: Mapping[str, str]
     problems: Mapping[str, str]
+    own: Sequence[Field]
+    own_further: Sequence[Field]
     first: Sequence[Field]
     further: Sequence[Field]
     modes: Mapping[str, str]
@@ -103,6 +77,11 @@ class Form:
     def further_open(self) -> bool:
         """Whether the folded part has something to look at."""
         return any(one.problem or one.value for one in self.further)
+
+    @property
+    def own_open(self) -> bool:
+        """The same for what is folded of where its items come from."""
+        return any(one.problem or one.value for one in self.own_further)
 
     def value(self, name: str) -> str:
         """What was typed there."""
@@ -122,14 +101,9 @@ class Typed:
     """What was typed, as a start takes it, and what is wrong, by field."""
 
     parameters: Mapping[str, object]
+    own: Mapping[str, object] = field(default_factory=dict)
+    """Where its items come from, for kinds that have fields of their own."""
     problems: Mapping[str, str] = field(default_factory=dict)
-
-
-def kind_of(name: str) -> StartKind:
-    """Raises NotFound."""
-    if name not in KINDS:
-        raise NotFound(f"there is no kind of job called {name[:40]!r}")
-    return KINDS[name]
 
 
 def form_of(
@@ -140,10 +114,12 @@ def form_of(
     upload: Upload | None = None,
     like: Job | None = None,
     sends: bool = False,
+    choices: Choices | None = None,
 ) -> Form:
     """The form, filled in; `upload` and `like` are the file and the job that it goes on with. `sends`: this server
     knows a queue."""
     wrong = problems or {}
+    filling = _Filling(kind, values, wrong, choices or {})
     names = [name for name, known in DEFINITIONS.items() if name not in _LEFT_OUT and _fits(known, kind)]
     users = dict(USERS)
     if like is not None:
@@ -153,9 +129,11 @@ def form_of(
         kind=kind,
         values={"retry_failed_before_cursor": "on", "mode": "full", **values} if not values.get("sent") else values,
         problems=wrong,
-        first=[_field(name, kind, values, wrong) for name in kind.first],
-        further=[_field(name, kind, values, wrong) for name in names if name not in kind.first],
-        modes={name: f"{name.capitalize()}: {text}" for name, text in DEFINITIONS["mode"].choices.items()},
+        own=[filling.field(kind.own[name]) for name in kind.own_first],
+        own_further=[filling.field(known) for name, known in kind.own.items() if name not in kind.own_first],
+        first=[filling.field(DEFINITIONS[name]) for name in kind.first],
+        further=[filling.field(DEFINITIONS[name]) for name in names if name not in kind.first],
+        modes=_words(DEFINITIONS["mode"]),
         executors=EXECUTORS if sends and kind.takes_users else {},
         users=users,
         chosen=values["users"] if values.get("users") in users else fallback,
@@ -168,14 +146,39 @@ def _fits(known: Definition, kind: StartKind) -> bool:
     return kind.takes_users or not known.windowed_only
 
 
-def _field(name: str, kind: StartKind, values: Mapping[str, str], problems: Mapping[str, str]) -> Field:
-    known = DEFINITIONS[name]
-    usual = kind.rate_limit if name == "rate_limit" and kind.rate_limit is not None else known.default
-    text = known.default_text or "" if usual is None else f"{usual:,.12g}" if isinstance(usual, int | float) else ""
-    bounds = "" if known.range is None else known.range.text().replace("-", "–")
-    return Field(
-        known=known, value=values.get(name, ""), problem=problems.get(name, ""), placeholder=text, bounds=bounds
-    )
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """What a form is filled in with."""
+
+    kind: StartKind
+    values: Mapping[str, str]
+    problems: Mapping[str, str]
+    choices: Choices
+
+    def field(self, known: Definition) -> Field:
+        """One of its fields."""
+        return Field(
+            known=known,
+            label=self.kind.said(known.label),
+            unit=self.kind.said(known.unit or ""),
+            help=self.kind.said(known.help),
+            value=self.values.get(known.name, ""),
+            problem=self.problems.get(known.name, ""),
+            placeholder=self._placeholder(known),
+            bounds="" if known.range is None else known.range.text().replace("-", "–"),
+            choices=self.choices.get(known.name) or _words(known),
+        )
+
+    def _placeholder(self, known: Definition) -> str:
+        limited = known.name == "rate_limit" and self.kind.rate_limit is not None
+        usual = self.kind.rate_limit if limited else known.default
+        if usual is None:
+            return known.default_text or ""
+        return f"{usual:,.12g}" if isinstance(usual, int | float) else ""
+
+
+def _words(known: Definition) -> Mapping[str, str]:
+    return {name: f"{name.capitalize()}: {text}" for name, text in known.choices.items()}
 
 
 def _upload_text(upload: Upload) -> str:
@@ -201,7 +204,9 @@ def typed(kind: StartKind, values: Mapping[str, str]) -> Typed:
             problems[name] = sentence(str(error).replace(f"{name} ", "", 1))
         else:
             given[name] = value
-    return Typed(parameters=given, problems=problems)
+    own = file_form.typed(values) if kind.own else file_form.Files()
+    told = {name: sentence(words) for name, words in own.problems.items()}
+    return Typed(parameters=given, own=own.given, problems={**told, **problems})
 
 
 def _without_commas(value: str | None, known: Definition) -> str:
@@ -239,7 +244,7 @@ def values_like(job: Job) -> dict[str, str]:
         values["executor"] = "queue"
     if job.state is JobState.CANCELED:
         values["reset_cursor"] = "on"
-    return values
+    return {**file_form.values_of(job.spec.source), **values} if KINDS[job.kind].own else values
 
 
 def _instant(millis: int) -> str:

@@ -17,6 +17,8 @@ from retrograph.jobs.job import Job
 from retrograph.jobs.queries import JobQuery
 from retrograph.jobs.state import JobState
 from retrograph.web.console import start_form
+from retrograph.web.console.start_kinds import KINDS
+from retrograph.wiring.file_fields import FILE_FIELDS
 from tests.unit.jobs.engine import until
 from tests.unit.web.console.pages import Pages, opened
 
@@ -54,14 +56,15 @@ async def complete(pages: Pages, key: str) -> None:
     raise AssertionError(f"{key} was never complete")
 
 
-@pytest.mark.parametrize("kind", ["purchases", "identity"])
+@pytest.mark.parametrize("kind", ["purchases", "identity", "events"])
 async def test_each_kind_has_a_form_made_of_the_definitions(pages: Pages, kind: str) -> None:
     page = await pages.text(f"/start/{kind}")
     for name, known in DEFINITIONS.items():
         shown = f'name="{name}"' in page
         fits = kind == "purchases" or not known.windowed_only
         assert shown == (fits and name not in ("dry_run", "executor")), name
-        assert known.type != "number" or not shown or escape(known.help) in page
+        assert known.type != "number" or not shown or escape(KINDS[kind].said(known.help)) in page
+    assert all((f'name="{name}"' in page) == (kind == "events") for name in FILE_FIELDS if name != "events")
     assert "<script>" not in page
     assert " style=" not in page
 
@@ -232,13 +235,13 @@ def _job(state: JobState) -> Job:
 
 
 def test_numbers_may_be_typed_as_they_are_shown() -> None:
-    read = start_form.typed(start_form.KINDS["purchases"], {"max_runtime_ms": " 900,000 ", "rate_limit": "2.5"})
+    read = start_form.typed(KINDS["purchases"], {"max_runtime_ms": " 900,000 ", "rate_limit": "2.5"})
     assert read.parameters["max_runtime_ms"] == "900000"
     assert read.problems == {}
 
 
 def test_boxes_that_are_not_ticked_say_no() -> None:
-    read = start_form.typed(start_form.KINDS["purchases"], {"reset_cursor": "on"})
+    read = start_form.typed(KINDS["purchases"], {"reset_cursor": "on"})
     assert (read.parameters["reset_cursor"], read.parameters["retry_failed_before_cursor"]) == (True, False)
 
 

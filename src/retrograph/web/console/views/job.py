@@ -15,6 +15,7 @@ from retrograph.jobs.sentence import sentence_of
 from retrograph.jobs.starting import CLAMPED
 from retrograph.jobs.text import stored
 from retrograph.jobs.watchdog import Patience, resumes_at
+from retrograph.jobs.wording import noun, noun_of_one
 from retrograph.web.console import commands, job_page, object_page, spreadsheet
 from retrograph.web.console.chart import chart
 from retrograph.web.console.progress import bar, scanned
@@ -50,10 +51,19 @@ async def overview(context: Context, request: Request, key: str) -> HTMLResponse
         "Overview",
         discovery=job_page.discovery(job) if totals is None else object_page.discovery(job, totals),
         processing=_processing(job, runs, totals),
+        same=await _same(context, job, totals),
         chart=chart(await context.service.samples(job.job_id)),
         groups=job_page.groups(job, summary),
         clamped=await _clamped(context, job) if runs and now - runs[0].started_at < CLAMPED_SHOWN_MS else None,
     )
+
+
+async def _same(context: WebContext, job: Job, totals: Totals | None) -> object_page.Same | None:
+    if "same_as" not in job.spec.source:
+        return None
+    said = await context.service.latest_log(job.job_id, EVENTS_OF_A_START)
+    told = next((event.why for event in said if event.what == "discovered"), None)
+    return object_page.same_as(job, totals, told)
 
 
 def _processing(job: Job, runs: Sequence[Run], totals: Totals | None) -> Sequence[job_page.Fact]:
@@ -83,6 +93,7 @@ async def objects(
         "Objects",
         query=wanted,
         rows=object_page.rows(job, found),
+        retry_all=job_page.retry(job, "Objects") if job.counts.failed else None,
         chips=object_page.chips(job, wanted, totals),
         objects_at=job_page.address(job, "Objects"),
         first=object_page.following(wanted, 0),
@@ -202,6 +213,8 @@ def _page(context: WebContext, request: Request, job: Job, tab: str, **values: A
         tabs=job_page.tabs(job),
         actions=job_page.actions(job),
         failures_at=job_page.address(job, "Failures"),
+        item=noun_of_one(job.kind),
+        items=noun(job.kind),
         spec_at=job_page.address(job, "Spec"),
         command_line=commands.command_line(job),
         curl=commands.curl(job, str(request.base_url)),

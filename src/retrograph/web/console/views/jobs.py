@@ -30,6 +30,7 @@ VIEWS: Final[Mapping[str, tuple[str | None, str, str]]] = {
     "/jobs": (None, "Jobs", "every backfill, running and past"),
     "/purchases": ("purchases", "Purchases", "users' purchase histories, loaded into the graph"),
     "/identity": ("identity", "Identity Graph Backfill", "users and their identifiers, joined into the graph"),
+    "/event-files": ("events", "Event Files", "files of old events, read into the graph object by object"),
 }
 
 
@@ -53,6 +54,12 @@ async def purchases(request: Request, context: Context) -> Response:
 
 @router.get("/identity")
 async def identity(request: Request, context: Context) -> Response:
+    """The jobs of that kind, beside its form."""
+    return await _list(request, context)
+
+
+@router.get("/event-files")
+async def event_files(request: Request, context: Context) -> Response:
     """The jobs of that kind, beside its form."""
     return await _list(request, context)
 

@@ -14,12 +14,14 @@ from retrograph.jobs.keys import checked_key
 from retrograph.jobs.outlook import Outlook
 from retrograph.jobs.requests import StartAnswer, StartRequest
 from retrograph.jobs.uploads import Upload
-from retrograph.web.console import start_form
+from retrograph.web.console import file_form, start_form
 from retrograph.web.console.rendering import page
-from retrograph.web.console.start_form import Form, StartKind
+from retrograph.web.console.start_form import Form, Typed
+from retrograph.web.console.start_kinds import KINDS, StartKind, kind_of
 from retrograph.web.context import Context, WebContext
 from retrograph.web.viewing import who
 from retrograph.wiring.choosing import Chosen, source_of
+from retrograph.wiring.event_files import begun_of
 from retrograph.wiring.uploading import take_upload
 
 router = APIRouter(prefix="/start")
@@ -41,9 +43,9 @@ async def begin(request: Request) -> Response:
 @router.get("/{kind}/outlook")
 async def outlook(context: Context, request: Request, kind: str, key: str = "") -> Response:
     """What a start of that key would do now."""
-    wanted = start_form.kind_of(kind)
+    wanted = kind_of(kind)
     values = await _looked_at(context, wanted, key)
-    return page(request, "start_outlook.html", form=start_form.form_of(wanted, {}), **values)
+    return page(request, "start_outlook.html", form=_filled(context, wanted, {}), **values)
 
 
 @router.get("/{kind}")
@@ -51,35 +53,33 @@ async def form(
     context: Context, request: Request, kind: str, like: str = "", key: str = "", dry_run: str = ""
 ) -> Response:
     """The form, empty or filled in like a job that exists; `dry_run=1` proposes a dry run."""
-    wanted = start_form.kind_of(kind)
+    wanted = kind_of(kind)
     job = await context.service.show(like) if like else None
     if job is not None and job.kind != kind:
         raise NotFound(f"job {job.key} is of kind {job.kind}")
     values = start_form.values_like(job) if job is not None else {"key": key, "dry_run": dry_run}
     values = {**_proposed(context, wanted), **values}
-    return await _shown(
-        context, request, start_form.form_of(wanted, values, like=_with_users(job), sends=_sends(context))
-    )
+    return await _shown(context, request, _filled(context, wanted, values, like=_with_users(job)))
 
 
 @router.post("/{kind}")
 async def start(context: Context, request: Request, kind: str) -> Response:
     """Starts or resumes a job, and goes to its page; or says what is wrong, beside each field."""
-    wanted = start_form.kind_of(kind)
+    wanted = kind_of(kind)
     async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_MOST_BYTES) as sent:
         return await _Submission(context, request, wanted).answered(sent)
 
 
 async def model(context: WebContext, kind: str) -> dict[str, Any]:
     """What `start_form.html` needs, for a page that holds the form among other things."""
-    wanted = start_form.kind_of(kind)
-    form = start_form.form_of(wanted, _proposed(context, wanted), sends=_sends(context))
+    wanted = kind_of(kind)
+    form = _filled(context, wanted, _proposed(context, wanted))
     return {"form": form, "not_set": _not_set(context, wanted), **await _looked_at(context, wanted, "")}
 
 
 def _not_set(context: WebContext, kind: StartKind) -> str:
     """What has to be configured before such a job can start at all; empty where nothing is missing."""
-    if kind.takes_users or context.settings.users.url is not None:
+    if not kind.walks_table or context.settings.users.url is not None:
         return ""
     return (
         "No users table is configured, so there is nothing to walk. Set RETROGRAPH_USERS_URL to its database, and the "
@@ -120,7 +120,7 @@ class _Submission:
         if self._problems:
             return await self._again(422)
         try:
-            answer = await self._started(key, typed.parameters, chosen)
+            answer = await self._started(key, typed, chosen)
         except UsageError as error:
             name, words = start_form.problem_of(error)
             self._problems[name] = words
@@ -135,15 +135,20 @@ class _Submission:
             return RedirectResponse(f"/jobs/{answer.job.job_id}", 303)
         return await self._again(409, answer)
 
-    async def _started(self, key: str | None, parameters: Mapping[str, object], chosen: Chosen) -> StartAnswer:
+    async def _started(self, key: str | None, typed: Typed, chosen: Chosen) -> StartAnswer:
         dry = self._values.get("action") == DRY_RUN
-        reset = bool(parameters.get("reset_cursor"))
+        reset = bool(typed.parameters.get("reset_cursor"))
         service, settings = self._context.service, self._context.settings
-        source = await source_of(service, settings, self._kind.name, chosen, key, reset=reset)
+        source: object
+        if self._kind.own:
+            begun = await begun_of(service, settings, typed.own, key, dry_run=dry)
+            source, key = begun.chosen, begun.key
+        else:
+            source = await source_of(service, settings, self._kind.name, chosen, key, reset=reset)
         wish = StartRequest(
             kind=self._kind.name,
             source=source,
-            parameters={**parameters, "dry_run": dry},
+            parameters={**typed.parameters, "dry_run": dry},
             key=key,
             who=who(self._request),
             from_text=True,
@@ -209,15 +214,22 @@ class _Submission:
         raise UsageError("paste at least one id, or choose where they come from", field="ids")
 
     async def _again(self, status: int, answer: StartAnswer | None = None) -> Response:
-        form = start_form.form_of(
-            self._kind,
-            self._values,
-            self._problems,
-            upload=self._upload,
-            like=self._like,
-            sends=_sends(self._context),
-        )
+        form = _filled(self._context, self._kind, self._values, self._problems, upload=self._upload, like=self._like)
         return await _shown(self._context, self._request, form, status=status, answer=answer)
+
+
+def _filled(
+    context: WebContext,
+    kind: StartKind,
+    values: Mapping[str, str],
+    problems: Mapping[str, str] | None = None,
+    *,
+    upload: Upload | None = None,
+    like: Job | None = None,
+) -> Form:
+    """The form, with what can be chosen on this server."""
+    choices = {"credentials": file_form.credentials(context.settings.credentials)}
+    return start_form.form_of(kind, values, problems, upload=upload, like=like, choices=choices, sends=_sends(context))
 
 
 async def _shown(
@@ -231,7 +243,7 @@ async def _shown(
         form=form,
         message=message,
         in_the_way=() if answer is None else (answer.job,),
-        kinds=start_form.KINDS.values(),
+        kinds=KINDS.values(),
         not_set=_not_set(context, form.kind),
         **await _looked_at(context, form.kind, form.values.get("key", "")),
     )
@@ -244,7 +256,7 @@ async def _looked_at(context: WebContext, kind: StartKind, key: str) -> dict[str
     job: Job | None = None
     problem = ""
     try:
-        if named is not None or not kind.takes_users:
+        if named is not None or kind.walks_table:
             found = await context.service.outlook(kind.name, named)
             job = await context.service.known(kind.name, named)
     except UsageError as error:
