@@ -6,6 +6,7 @@ VENV ?= .venv
 ARGS ?=
 SEEDS ?= 2000
 FIRST ?= 0
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
@@ -32,9 +33,9 @@ console: $(VENV)/.all ## Serve the console over the sample, in console; Ctrl-C e
 	@mkdir -p console
 	@cd console && $(abspath $(BIN))/retrograph serve --sandbox $(ARGS)
 
-test: $(VENV)/.dev ## Install what tests need, obtain the real servers, run all tests (ARGS="-k name" for some)
+test: $(VENV)/.dev ## Install what tests need, obtain the real servers, run all tests (ARGS="-k name" for some, WORKERS=0 in one process)
 	@$(BIN)/python -m tests.servers obtain || echo "Tests that need a missing server are listed at the end."
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 
 torture: $(VENV)/.dev ## Disturb a load of the sample in every way and keep what was seen (ARGS="--only kill" for some)
 	@$(BIN)/python -m tests.servers obtain
