@@ -1,5 +1,6 @@
 """The rows about the list of jobs: every order with every filter, of a hundred thousand."""
 
+import asyncio
 import random
 import tempfile
 import time
@@ -8,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, create_engine, insert, make_url, text
 
 from bench.measure import Goal, Lap, Options, Row, Sides, Stopwatch
 from retrograph.jobs.job import Parameters, Spec
@@ -17,7 +18,6 @@ from retrograph.jobs.sql.listing import SORTS
 from retrograph.jobs.sql.rows import parameters_text, spec_text
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState
-from retrograph.store.engine import Database
 from retrograph.store.schema import open_database
 from retrograph.store.tables import jobs
 from tests.servers.postgres import PostgresServer
@@ -76,27 +76,26 @@ def _rows(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _fill(count: int, connection: Connection) -> None:
-    rows = list(_rows(count))
-    for first in range(0, len(rows), 5_000):
-        connection.execute(insert(jobs), rows[first : first + 5_000])
+def _put(rows: list[dict[str, Any]], connection: Connection) -> None:
+    connection.execute(insert(jobs), rows)
 
 
 async def _filled(url: str, count: int) -> SqlJobStore:
     database = await open_database(url)
-    await database.write(partial(_fill, count))
+    rows = list(_rows(count))
+    for first in range(0, count, 5_000):
+        await database.write(partial(_put, rows[first : first + 5_000]))
     if not database.embedded:
-        await _settled(database)
+        await asyncio.to_thread(_settled, url)
     return SqlJobStore(database)
 
 
-async def _settled(database: Database) -> None:
+def _settled(url: str) -> None:
     """What the server would do by itself within a minute."""
-
-    def analyzed(connection: Connection) -> None:
-        connection.execute(text("ANALYZE jobs"))
-
-    await database.write(analyzed)
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("VACUUM ANALYZE jobs"))
+    engine.dispose()
 
 
 async def _asked(store: SqlJobStore) -> Lap:

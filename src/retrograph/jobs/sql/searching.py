@@ -6,7 +6,19 @@ Few people and tokens create many jobs, so each of their names is looked at once
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Text, and_, func, literal_column, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Text,
+    and_,
+    collate,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+)
 
 from retrograph.store.engine import Database
 from retrograph.store.tables import PLACES, jobs
@@ -33,7 +45,7 @@ class Search:
     @property
     def condition(self) -> ColumnElement[bool]:
         """Without regard to the archive."""
-        return or_(self._is_id, self._holds(jobs.c.key), self._created, self._holds(jobs.c.message))
+        return or_(self._is_id, self._in_key, self._created, self._holds(jobs.c.message))
 
     @property
     def found(self) -> CompoundSelect[Any]:
@@ -43,16 +55,22 @@ class Search:
         return union(*(select(jobs.c.job_id).where(listed, arm) for arm in arms))
 
     def _saying(self) -> Iterator[ColumnElement[bool]]:
-        """Of a message, its index holds the beginning; only what is longer is read from the job itself."""
+        """Of a message, its index holds the beginning; only what is longer is read from the job itself.
+
+        PostgreSQL reads the job in any case, if it is to tell what an index on an expression holds.
+        """
         something = literal_column("''") < _BEGINNING
+        if not self._embedded:
+            yield and_(something, self._holds(jobs.c.message))
+            return
         yield and_(something, self._holds(_BEGINNING))
         yield and_(something, func.length(_BEGINNING) >= literal_column("100"), self._holds(jobs.c.message))
 
     def _named(self) -> Iterator[ColumnElement[bool]]:
         if self._creators is None:
-            yield or_(self._holds(jobs.c.key), self._created)
+            yield or_(self._in_key, self._created)
             return
-        yield self._holds(jobs.c.key)
+        yield self._in_key
         if self._creators:
             yield self._created
 
@@ -64,13 +82,26 @@ class Search:
     def _created(self) -> ColumnElement[bool]:
         return self._holds(jobs.c.created_by) if self._creators is None else jobs.c.created_by.in_(self._creators)
 
+    @property
+    def _in_key(self) -> ColumnElement[bool]:
+        """Keys are ASCII: PostgreSQL lowers them by the rules of C in a third of the time that ILIKE takes."""
+        if self._embedded:
+            return self._holds(jobs.c.key)
+        return func.lower(collate(jobs.c.key, "C")).like(self._anywhere, escape="/")
+
     def _holds(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
         """SQLite's LIKE takes upper and lower case for the same, and is faster than to lower both sides."""
+        if self._embedded:
+            return column.like(self._anywhere, escape="/")
+        return column.ilike(self._anywhere, escape="/")
+
+    @property
+    def _anywhere(self) -> str:
+        """The text as a pattern of LIKE, whose own marks it may hold."""
         text = self._text
         for mark in "/%_":
             text = text.replace(mark, f"/{mark}")
-        wanted = f"%{text}%"
-        return column.like(wanted, escape="/") if self._embedded else column.ilike(wanted, escape="/")
+        return f"%{text}%"
 
 
 def _creators(connection: Connection) -> Sequence[str]:
