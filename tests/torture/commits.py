@@ -33,9 +33,15 @@ class CommitRelay:
 
     def hold_a_commit(self) -> None:
         """Waits until one has been sent; it is handed on, and no answer comes back on its connection any more."""
+        assert self.held_a_commit(PATIENCE_SECONDS), "nobody commits anything"
+
+    def held_a_commit(self, patience: float) -> bool:
+        """The same; whether one was sent within that time, in seconds."""
         self._held.clear()
         self._wanted.set()
-        assert self._held.wait(PATIENCE_SECONDS), "nobody commits anything"
+        held = self._held.wait(patience)
+        self._wanted.clear()
+        return held
 
     def reset(self) -> None:
         """Resets every connection, on both sides."""

@@ -1,19 +1,20 @@
 """The table of what was injected and seen, kept in a Markdown file between two comments, row by row."""
 
-import os
-import platform
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from tests.torture.scenarios import SCENARIOS, Scenario
 from tests.torture.stage import COMBINATIONS, Combination
+from tests.torture.table import Table
 from tests.torture.verdict import Seen
 
-BEGIN = "<!-- What follows is written by `make torture`. -->"
-END = "<!-- Here it ends. -->"
-HEAD = ("disturbance", "job store + graph", "users", "injected", "seen", "slowest take-over")
+TABLE = Table(
+    begin="<!-- What follows is written by `make torture`. -->",
+    end="<!-- Here it ends. -->",
+    head=("disturbance", "job store + graph", "users", "injected", "seen", "slowest take-over"),
+    keys=2,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,31 +45,7 @@ class Row:
         return (self.disturbance, self.combination, self.users, self.injected, self.seen, self.takeover)
 
 
-def machine() -> str:
-    """The machine in general terms."""
-    return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-
-
 def keep(document: Path, row: Row) -> None:
     """Puts a row into the document's table, in the place of the former one of the same disturbance."""
-    text = document.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    table, _, after = rest.partition(END)
-    rows = {cells[:2]: cells for cells in _rows(table)}
-    rows[row.cells[:2]] = row.cells
-    document.write_text(f"{before}{BEGIN}\n\n{_table(rows)}\n{END}{after}", encoding="utf-8")
-
-
-def _rows(table: str) -> Iterator[tuple[str, ...]]:
-    for line in table.splitlines():
-        cells = tuple(cell.strip() for cell in line.strip("|").split("|"))
-        if len(cells) == len(HEAD) and cells != HEAD and not cells[0].startswith("---"):
-            yield cells
-
-
-def _table(rows: dict[tuple[str, ...], tuple[str, ...]]) -> str:
     order = [(scenario.title, combination.title) for scenario in SCENARIOS for combination in COMBINATIONS]
-    known = [rows[key] for key in order if key in rows]
-    lines = [HEAD, tuple("---" for _ in HEAD), *known]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"The machine: {machine()}.\n\n{table}\n"
+    TABLE.keep(document, row.cells, order)
