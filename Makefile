@@ -17,7 +17,7 @@ REFERENCE := $(BIN)/python -m retrograph.cli.reference
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo console test simulate torture bench scale identities screenshots lint format servers lock clean
+.PHONY: help demo console test simulate torture soak bench scale identities screenshots lint format servers lock clean
 
 help: ## Say what there is
 	@echo "Retrograph: what 'make' can do here"
@@ -40,6 +40,10 @@ test: $(VENV)/.dev ## Install what tests need, obtain the real servers, run all 
 torture: $(VENV)/.dev ## Disturb a load of the sample in every way and keep what was seen (ARGS="--only kill" for some)
 	@$(BIN)/python -m tests.servers obtain
 	@$(BIN)/python -m tests.torture --document docs/reliability.md $(ARGS)
+
+soak: $(VENV)/.dev ## Run everything over real servers with faults of all kinds, and keep what was seen (ARGS="--minutes 2")
+	@$(BIN)/python -m tests.servers obtain
+	@$(BIN)/python -m tests.soak --document docs/reliability.md $(ARGS)
 
 simulate: $(VENV)/.dev ## Run simulated worlds (SEEDS=5000, FIRST=0; one alone is told step by step: SEEDS=1 FIRST=17)
 	@$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) $(ARGS)

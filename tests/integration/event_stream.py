@@ -87,6 +87,20 @@ class Stream:
         except KafkaException:  # a broker says so while it finds out who keeps a group's offsets
             return UNKNOWN
 
+    def dead_letters(self) -> int:
+        """How many events could not be written."""
+        topics = {f"{self.topic(form)}.dead-letter" for form in SETTINGS}
+        looking = KafkaConsumer({"group.id": self.name, "bootstrap.servers": self.kafka.brokers, "log_level": 0})
+        try:
+            found = looking.list_topics(timeout=30).topics
+            places = [
+                TopicPartition(topic, number) for topic in topics & found.keys() for number in found[topic].partitions
+            ]
+            ends = [looking.get_watermark_offsets(place, timeout=30) for place in places]
+        finally:
+            looking.close()
+        return sum(end - first for first, end in ends)
+
     def _left(self, form: str, group: str) -> int:
         looking = self._watchers.get((form, group))
         if looking is None:

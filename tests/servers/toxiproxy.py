@@ -66,9 +66,9 @@ class ToxiproxyServer(Server):
             return False
         return True
 
-    def proxy(self, port: int) -> Proxy:
-        """A new proxy in front of what listens on this port."""
-        proxy = Proxy(name=f"to-{port}-{len(self.ask('GET', '/proxies'))}", port=free_port(), server=self)
+    def proxy(self, port: int, listens: int | None = None) -> Proxy:
+        """A new proxy in front of what listens on this port; it listens on a free one unless it is told."""
+        proxy = Proxy(name=f"to-{port}-{len(self.ask('GET', '/proxies'))}", port=listens or free_port(), server=self)
         listen, upstream = f"{HOST}:{proxy.port}", f"{HOST}:{port}"
         self.ask("POST", "/proxies", {"name": proxy.name, "listen": listen, "upstream": upstream})
         return proxy
