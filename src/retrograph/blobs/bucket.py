@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _PAGE: Final = 1_000
+_RANGE_BYTES: Final = 4 * BLOCK_BYTES
+"""What is asked for at once. One answer for a large object would last as long as its events take to be written, and no
+limit of time could tell a slow reader from a place that has gone silent."""
 
 Provider = Callable[[], Awaitable[Mapping[str, Any]]]
 """Answers `access_key_id`, `secret_access_key`, `token`, `expires_at`; called again before they expire."""
@@ -31,6 +34,9 @@ class Access:
     region: str | None = None
     endpoint: str | None = None
     retry_seconds: float = 60.0
+    """How long a listing is tried again; whoever reads an object decides that by itself."""
+    timeout_seconds: float = 30.0
+    """How long one request may take."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +47,7 @@ class Bucket:
     access: Access = field(default_factory=Access)
     _name: str = field(init=False)
     _prefix: str = field(init=False)
-    _opened: "S3Store | None" = field(init=False, default=None)
+    _opened: "dict[bool, S3Store]" = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -70,17 +76,15 @@ class Bucket:
         import obstore
         from obstore.exceptions import BaseError
 
-        if start >= found.size:
-            return
-        options: dict[str, Any] = {"if_match": found.version}
-        if start:
-            options["range"] = {"offset": start}
-        try:
-            result = await obstore.get_async(self._store, found.key, options=cast(Any, options))
-            async for block in result.stream(min_chunk_size=BLOCK_BYTES):
-                yield bytes(block)
-        except (BaseError, OSError, ValueError) as error:
-            raise self._of_object(error) from error
+        for first in range(start, found.size, _RANGE_BYTES):
+            options: Any = {"if_match": found.version, "range": (first, min(found.size, first + _RANGE_BYTES))}
+            try:
+                result = await obstore.get_async(self._impatient, found.key, options=options)
+                content = memoryview(await result.bytes_async())
+            except (BaseError, OSError, ValueError) as error:
+                raise self._of_object(error) from error
+            for at in range(0, len(content), BLOCK_BYTES):
+                yield bytes(content[at : at + BLOCK_BYTES])
 
     async def opened(self, found: Found) -> BinaryIO:
         import obstore
@@ -110,20 +114,31 @@ class Bucket:
 
     @property
     def _store(self) -> "S3Store":
-        if self._opened is None:
+        """Tries again by itself."""
+        return self._client(patient=True)
+
+    @property
+    def _impatient(self) -> "S3Store":
+        """Does not: whoever reads wants to know that it was too fast."""
+        return self._client(patient=False)
+
+    def _client(self, *, patient: bool) -> "S3Store":
+        if patient not in self._opened:
             from obstore.store import S3Store
 
-            given = {"region": self.access.region, "endpoint": self.access.endpoint}
+            access = self.access
+            given = {"region": access.region, "endpoint": access.endpoint, "credential_provider": access.provider}
             options: dict[str, Any] = {name: value for name, value in given.items() if value}
-            if self.access.provider is not None:
-                options["credential_provider"] = self.access.provider
-            self._opened = S3Store(
+            self._opened[patient] = S3Store(
                 self._name,
-                client_options={"allow_http": True, "timeout": timedelta(seconds=60)},
-                retry_config={"max_retries": 6, "retry_timeout": timedelta(seconds=self.access.retry_seconds)},
+                client_options={"allow_http": True, "timeout": timedelta(seconds=access.timeout_seconds)},
+                retry_config={
+                    "max_retries": 6 if patient else 0,
+                    "retry_timeout": timedelta(seconds=access.retry_seconds),
+                },
                 **options,
             )
-        return self._opened
+        return self._opened[patient]
 
     def _of_object(self, error: Exception) -> RetrographError:
         from obstore import exceptions as theirs

@@ -31,6 +31,9 @@ class Folder:
             yield page
 
     async def read(self, found: Found, start: int = 0) -> AsyncIterator[bytes]:
+        if found.size <= BLOCK_BYTES:
+            yield (await asyncio.to_thread(self._whole, found))[start:]
+            return
         file = await self.opened(found)
         try:
             file.seek(start)
@@ -80,6 +83,16 @@ class Folder:
         return Found(
             key=key, size=status.st_size, version=_version(status), modified_at=status.st_mtime_ns // 1_000_000
         )
+
+    def _whole(self, found: Found) -> bytes:
+        """A small file, in one go."""
+        with self._opened(found) as file:
+            try:
+                content = file.read(found.size + 1)
+            except OSError as error:
+                raise ObjectGone(f"it cannot be read: {error.strerror or error}") from error
+            _check(os.fstat(file.fileno()), found)
+            return content
 
     def _opened(self, found: Found) -> BinaryIO:
         path = self._path / found.key

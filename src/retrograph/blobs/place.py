@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from retrograph.errors import RetrographError
+from retrograph.errors import DependencyDown, RetrographError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,10 @@ class ObjectGone(RetrographError):
 
 class ObjectChanged(RetrographError):
     """An object is not the one that was listed: it was replaced, or grew."""
+
+
+class SlowDown(DependencyDown):
+    """The place answers, and asks for fewer requests."""
 
 
 class Place(Protocol):

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from retrograph.blobs.blobs import BLOCK_BYTES
+from retrograph.blobs.place import SlowDown
 from retrograph.errors import (
     ConfigurationError,
     DependencyDown,
@@ -111,6 +112,8 @@ def translated(location: str, error: Exception) -> RetrographError:
         return ConfigurationError(f"{location} cannot be read: its bucket is {where}, set AWS_REGION")
     if isinstance(error, theirs.NotFoundError | FileNotFoundError):
         return NotFound(f"there is no object {location}")
+    if code in _BUSY:
+        return SlowDown(DEPENDENCY, f"{location} cannot be read now: it asks for fewer requests ({code})")
     refused = theirs.PermissionDeniedError | theirs.UnauthenticatedError | PermissionError
     if code == "AccessDenied" or isinstance(error, refused):
         return NotPermitted(f"{location} may not be read with these AWS credentials")
@@ -129,6 +132,7 @@ _ENTRY: Final = {
     "ExpiredToken": "the AWS credentials have expired",
     "InvalidToken": "the AWS session token is not valid",
 }
+_BUSY: Final = frozenset({"SlowDown", "ServiceUnavailable", "RequestLimitExceeded", "Throttling"})
 _ELSEWHERE: Final = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IncorrectEndpoint"})
 _NO_CREDENTIALS: Final = "169.254.169.254"
 """Where a machine of Amazon's tells its role: it is only asked for want of anything else."""

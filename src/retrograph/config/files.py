@@ -28,6 +28,12 @@ class FilesSettings(BaseModel):
         description="The share of an object's events that may be undecodable. Above it the object fails: it is not "
         "what it was taken for.",
     )
+    timeout_seconds: float = Field(
+        default=30,
+        ge=1,
+        le=600,
+        description="How long one request to a bucket may take. It is for 4 MiB at most; then it is tried again.",
+    )
     root: Path | None = Field(
         default=None,
         description="The folder below which a server may read event files that are named over HTTP (`file://…`). "

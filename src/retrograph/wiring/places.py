@@ -1,6 +1,7 @@
 """From an address and a named profile to a place of objects: the one place that knows folders from buckets."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from retrograph.blobs.bucket import Access, Bucket
 from retrograph.blobs.folder import Folder
@@ -10,10 +11,11 @@ from retrograph.config.files import CredentialProfile
 from retrograph.errors import ConfigurationError, UsageError
 
 
-def place_of(uri: str, profile: CredentialProfile | None) -> Place:
-    """Raises UsageError where the address is of no kind that is known, MissingExtra."""
+def place_of(uri: str, profile: CredentialProfile | None, *, timeout_seconds: float = 30.0) -> Place:
+    """`timeout_seconds`: how long one request may take. Raises UsageError where the address is of no kind that is
+    known, MissingExtra."""
     if uri.startswith("s3://"):
-        return Bucket(uri, _access(profile))
+        return Bucket(uri, replace(_access(profile), timeout_seconds=timeout_seconds))
     if not uri.startswith("file://"):
         raise UsageError(f"{uri[:100]} is no address of event files: s3://bucket/prefix or file:///folder", field="uri")
     if profile is not None:
