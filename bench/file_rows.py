@@ -18,7 +18,7 @@ from retrograph.config import Settings, Url
 from retrograph.events import receipts
 from retrograph.events.files.reading import Reading
 from retrograph.service import StartRequest
-from retrograph.wiring.event_files import FilesChosen
+from retrograph.wiring.files_chosen import FilesChosen
 from retrograph.wiring.service import open_service
 
 _unpacked: Any = igzip.decompress  # it has no types

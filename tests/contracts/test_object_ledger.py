@@ -1,5 +1,6 @@
 """The ledger of objects: absolute counts, totals that follow them, and what other jobs have ingested."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -96,18 +97,41 @@ async def test_a_retry_that_succeeds_moves_the_object_over(ledger: SqlObjectLedg
     assert (entry.attempts, entry.error) == (2, None)
 
 
-async def test_another_job_s_work_on_the_same_content_is_known(ledger: SqlObjectLedger) -> None:
-    await discovered(ledger, JOB, listed(1, 2))
-    one = await ledger.entry(JOB, "in/1_%.json")
-    assert one is not None
+async def test_what_another_job_has_ingested_whole_is_passed_over(ledger: SqlObjectLedger) -> None:
+    await discovered(ledger, JOB, listed(1, 2, 3))
+    one, two, three = await ledger.page(JOB, ObjectQuery())
     await ledger.save(JOB, one, ObjectState.INGESTED, Reached(events=5))
-    await discovered(ledger, OTHER, listed(1, 2, version="v1"), listed(3, version="v2"))
-    assert await ledger.unchanged(OTHER, GRAPH) == 1
-    assert await ledger.ingested_before(OTHER, GRAPH, "1-v1")
-    assert not await ledger.ingested_before(OTHER, GRAPH, "2-v1")
-    assert not await ledger.ingested_before(OTHER, GRAPH, "1-v2")
-    assert not await ledger.ingested_before(OTHER, "another graph", "1-v1")
-    assert not await ledger.ingested_before(JOB, GRAPH, "1-v1")
+    await ledger.save(JOB, two, ObjectState.INGESTED, Reached(events=5, gated=1))
+    await ledger.save(JOB, three, ObjectState.FAILED, Reached(), "broken")
+    for job, graph, known in ((OTHER, "another graph", 0), (OTHER, GRAPH, 1), (JOB, GRAPH, 0)):
+        if job != JOB:
+            await discovered(ledger, job, listed(1, 2, 3), listed(4, version="v2"))
+        assert await ledger.pass_over(job, graph) == known
+    assert await states(ledger, OTHER) == ["unchanged", "pending", "pending", "pending"]
+    totals = await ledger.totals(OTHER)
+    assert totals is not None and (totals.unchanged, totals.processed, totals.started_at) == (1, 0, None)
+    await discovered(ledger, OTHER, listed(1, version="v2"))
+    assert await ledger.pass_over(OTHER, GRAPH) == 0
+
+
+async def test_objects_that_are_saved_at_one_moment_are_all_counted(ledger: SqlObjectLedger) -> None:
+    for job in (JOB, OTHER):
+        await discovered(ledger, job, listed(*range(1, 41)))
+    saves = []
+    for job, events in ((JOB, 1), (OTHER, 3)):
+        for entry in await ledger.page(job, ObjectQuery()):
+            state = ObjectState.FAILED if entry.number % 4 == 0 else ObjectState.INGESTED
+            saves.append(ledger.save(job, entry, ObjectState.PENDING, Reached(line=1, events=1)))
+            saves.append(ledger.save(job, entry, state, Reached(line=2, events=events)))
+    hasty = asyncio.ensure_future(saves[0])
+    await asyncio.sleep(0)
+    hasty.cancel()
+    await asyncio.gather(hasty, *saves[1:], return_exceptions=True)
+    for job, events in ((JOB, 40), (OTHER, 120)):
+        totals = await ledger.totals(job)
+        assert totals is not None
+        assert (totals.processed, totals.failed, totals.events) == (30, 10, events)
+        assert {entry.reached.line for entry in await ledger.page(job, ObjectQuery())} == {2}
 
 
 async def test_an_object_that_is_gone_from_the_ledger_is_saved_nowhere(ledger: SqlObjectLedger) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command_line import sandbox
+from tests.integration.command_line import CommandLine, sandbox
 from tests.integration.story import History, NewPlace, Place, in_neo4j
+from tests.servers.versitygw import VersitygwServer
 
 SOME = 150
 MANY_ORDERS = "hh-0209"
@@ -60,3 +61,17 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path, history: History) 
         return Place(directory, told_by, **in_neo4j(server))
 
     return made
+
+
+@pytest.fixture
+def entered(versitygw: VersitygwServer, monkeypatch: pytest.MonkeyPatch) -> VersitygwServer:
+    """The gateway, with the keys to it in the environment."""
+    for name, value in versitygw.credentials().items():
+        monkeypatch.setenv(name, value)
+    return versitygw
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    """The command in an empty directory; what it leaves behind when it is killed is soon taken over."""
+    return CommandLine(tmp_path, jobs_lease_seconds="3")

@@ -38,6 +38,7 @@ def events(
     until: Annotated[str | None, typer.Option(metavar="WHEN", help=_help("until"))] = None,
     mapped: Mapped = None,
     again: Annotated[bool, typer.Option("--again", help=_help("again"))] = False,
+    gate: Annotated[bool, typer.Option("--gate", help=_help("gate"))] = False,
     key: Annotated[
         str | None, typer.Option(metavar="KEY", help="The job's name. Default: derived from what is chosen.")
     ] = None,
@@ -60,7 +61,7 @@ def events(
     The same command goes on where it was; when it was done, it takes what is new or has changed.
     """
     words = {"uri": uri, "pattern": pattern, "events": form, "credentials": credentials, "since": since, "until": until}
-    chosen = {**words, "mapping": _mapping(mapped or []), "again": again}
+    chosen = {**words, "mapping": _mapping(mapped or []), "again": again, "gate": gate}
     given = options.asked_for(context.params)
     manner = {"once": once, "migrate": migrate, "as_json": as_json}
     raise typer.Exit(run(_events(configured(), chosen, key, given, manner)))
@@ -90,7 +91,8 @@ async def _events(
     from retrograph.jobs import parameters
     from retrograph.jobs.keys import checked_key
     from retrograph.service import StartRequest
-    from retrograph.wiring.event_files import check_files, chosen_of, files_of, key_for, same_again
+    from retrograph.wiring.event_files import check_files, files_of, key_for, same_again
+    from retrograph.wiring.files_chosen import chosen_of
     from retrograph.wiring.service import open_service
 
     read = parameters.read(asked, from_text=True)

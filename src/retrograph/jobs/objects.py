@@ -110,6 +110,22 @@ class ObjectQuery:
     limit: int = 100
 
 
+class Ahead:
+    """Entries that a walk has read and that whoever loads them need not read once more; each is handed out once."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, Entry] = {}
+        self._page: dict[str, Entry] = {}
+
+    def put(self, page: Sequence[Entry]) -> None:
+        """The next page. Of the one before, some may still be about to begin."""
+        self._before, self._page = self._page, {entry.key: entry for entry in page}
+
+    def take(self, key: str) -> Entry | None:
+        """The entry, unless it is not here, or was taken."""
+        return self._page.pop(key, None) or self._before.pop(key, None)
+
+
 class ObjectLedger(Protocol):
     """Kept beside the jobs. All verbs raise DependencyDown where the store does not answer."""
 
@@ -129,18 +145,15 @@ class ObjectLedger(Protocol):
         """One object by its key."""
         ...
 
-    async def ingested_before(self, job_id: str, graph_id: str, content: str) -> bool:
-        """Whether another job has ingested this very content into that graph."""
-        ...
-
-    async def unchanged(self, job_id: str, graph_id: str) -> int:
-        """How many of the objects another job has ingested into that graph as they are."""
+    async def pass_over(self, job_id: str, graph_id: str) -> int:
+        """Those objects are unchanged whose very content another job has ingested into that graph, all of it: a gate
+        kept nothing out. Answers how many."""
         ...
 
     async def save(
         self, job_id: str, entry: Entry, state: ObjectState, reached: Reached, error: str | None = None
     ) -> None:
-        """What became of an object, or how far it is."""
+        """What became of an object, or how far it is. Callers that come at one moment share a transaction."""
         ...
 
     async def totals(self, job_id: str) -> Totals | None:

@@ -24,6 +24,7 @@ _SERVICES: Final[Mapping[str, str]] = {
     "graph": "the graph",
     "store": "the job store",
     "users": "the users table",
+    "s3": "the bucket",
 }
 _KINDS: Final[Mapping[str, str]] = {
     "timeout": "did not answer in time",

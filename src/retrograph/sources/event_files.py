@@ -8,7 +8,7 @@ from typing import Final
 
 from retrograph.blobs.place import Found, Place
 from retrograph.errors import RetrographError
-from retrograph.jobs.objects import Listed, ObjectLedger, ObjectQuery
+from retrograph.jobs.objects import Ahead, Listed, ObjectLedger, ObjectQuery
 from retrograph.jobs.work import Item
 
 _PAGE: Final = 1_000
@@ -35,7 +35,8 @@ class Wanted:
 
 
 class EventFiles:
-    """A `Source` of one job. A cursor is the object's number in the ledger."""
+    """A `Source` of one job. A cursor is the object's number in the ledger. `again`: what another job has ingested is
+    read as well."""
 
     def __init__(
         self,
@@ -46,6 +47,8 @@ class EventFiles:
         job_id: str,
         graph_id: str,
         most: int,
+        again: bool,
+        ahead: Ahead,
         told: Callable[[str], Awaitable[None]],
     ) -> None:
         self._place = place
@@ -54,6 +57,8 @@ class EventFiles:
         self._job_id = job_id
         self._graph_id = graph_id
         self._most = most
+        self._again = again
+        self._ahead = ahead
         self._told = told
 
     async def discover(self) -> int | None:
@@ -70,7 +75,9 @@ class EventFiles:
             if found:
                 await self._ledger.add(self._job_id, count + 1, found)
             count += len(found)
-        if unchanged := await self._ledger.unchanged(self._job_id, self._graph_id):
+        if self._again:
+            return count
+        if unchanged := await self._ledger.pass_over(self._job_id, self._graph_id):
             await self._told(f"{unchanged:,} of its {count:,} objects are unchanged since another job ingested them")
         return count
 
@@ -78,6 +85,7 @@ class EventFiles:
         """The objects in the order of their numbers."""
         number = int(after or 0)
         while page := await self._ledger.page(self._job_id, ObjectQuery(after=number, limit=_PAGE)):
+            self._ahead.put(page)
             for entry in page:
                 yield Item(entry.key, str(entry.number))
             number = page[-1].number

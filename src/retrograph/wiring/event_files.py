@@ -1,27 +1,27 @@
 """The kind `events`: objects of a folder or a bucket, each read as a stream into the graph."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
-
-import msgspec
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 from retrograph.blobs.local import path_of
 from retrograph.blobs.place import Place
-from retrograph.clock import Clock, iso
+from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.errors import NotPermitted, UsageError
-from retrograph.events.files.tables import COLUMNS
+from retrograph.flags.gate import Gate, OpenGate
 from retrograph.graph.recount import recount_until_clear
-from retrograph.jobs.job import Job, Json
+from retrograph.jobs.job import Job
 from retrograph.jobs.kind import Resolved
-from retrograph.jobs.objects import ObjectLedger
-from retrograph.jobs.parameters import read_instant
+from retrograph.jobs.objects import Ahead, ObjectLedger
 from retrograph.jobs.state import JobState
 from retrograph.jobs.work import Load, Source
 from retrograph.service import Service
 from retrograph.sources.event_files import EventFiles, Wanted
+from retrograph.wiring.files_chosen import Events, FilesChosen, chosen_of
+from retrograph.wiring.flags import open_gate
 from retrograph.wiring.places import check_role, place_of, profile_of
 from retrograph.wiring.purchases import Target
 from retrograph.wiring.service import open_service
@@ -31,82 +31,8 @@ if TYPE_CHECKING:
     from retrograph.wiring.identity import Identity
 
 KIND: Final = "events"
-Events = Literal["receipts", "factoids", "identity", "auto"]
 Note = Callable[[str, str, str, str | None], Awaitable[None]]
 """Adds to a job's log: its id, who, what, why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilesChosen:
-    """Which files a start is for, and how they are read. `since` and `until` bound when they were last modified, in
-    milliseconds; `again`: also those that were ingested before."""
-
-    uri: str
-    pattern: str = "*"
-    events: Events = "auto"
-    credentials: str | None = None
-    since: int | None = None
-    until: int | None = None
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    again: bool = False
-    same_as: str | None = None
-    """The key of an earlier job over the same choice: told to the operator, and no part of the choice."""
-
-    def as_source(self) -> dict[str, Json]:
-        """What the job shows of it; read again by `chosen_of`."""
-        words: dict[str, Json] = {"uri": self.uri, "pattern": self.pattern, "events": self.events}
-        words["credentials"] = self.credentials
-        words["since"] = None if self.since is None else iso(self.since)
-        words["until"] = None if self.until is None else iso(self.until)
-        words["mapping"] = cast("dict[str, Json]", dict(sorted(self.mapping.items()))) or None
-        words["again"] = self.again or None
-        return {name: word for name, word in words.items() if word is not None}
-
-    @property
-    def digest(self) -> str:
-        """Tells one choice from another: whether it is done again is no part of it."""
-        words = {name: word for name, word in self.as_source().items() if name != "again"}
-        return f"sha256:{hashlib.sha256(msgspec.json.encode(words, order='deterministic')).hexdigest()}"
-
-
-def chosen_of(given: Mapping[str, Any]) -> FilesChosen:
-    """Out of a body, a command line or a job. Raises UsageError naming the field."""
-    uri, pattern, events = (_text(given, name) for name in ("uri", "pattern", "events"))
-    if uri is None:
-        raise UsageError("say where the files lie: uri, such as s3://bucket/prefix or file:///folder", field="uri")
-    if events is not None and events not in get_args(Events):
-        raise UsageError(f"events is one of {', '.join(get_args(Events))}, not {events[:50]!r}", field="events")
-    mapping = {} if given.get("mapping") is None else given["mapping"]
-    if not isinstance(mapping, Mapping) or not all(isinstance(word, str) for pair in mapping.items() for word in pair):
-        raise UsageError("mapping must say what the file calls our columns, as text", field="mapping")
-    if strange := sorted(set(mapping) - set(COLUMNS)):
-        raise UsageError(f"there is no column {strange[0][:50]!r} to map: {', '.join(COLUMNS)}", field="mapping")
-    if not isinstance(again := False if given.get("again") is None else given["again"], bool):
-        raise UsageError("again must be true or false", field="again")
-    return FilesChosen(
-        uri=uri.strip(),
-        pattern=pattern or "*",
-        events=cast(Events, events or "auto"),
-        credentials=_text(given, "credentials"),
-        since=_instant(given, "since"),
-        until=_instant(given, "until"),
-        mapping=dict(mapping),
-        again=again,
-    )
-
-
-FIELDS: Final = ("uri", "pattern", "events", "credentials", "since", "until", "mapping", "again")
-
-
-def _text(given: Mapping[str, Any], name: str) -> str | None:
-    value = given.get(name)
-    if value is not None and (not isinstance(value, str) or "\0" in value or len(value) > 2_000):
-        raise UsageError(f"{name} must be text", field=name)
-    return value or None
-
-
-def _instant(given: Mapping[str, Any], name: str) -> int | None:
-    return None if given.get(name) is None else read_instant(given[name], name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +57,7 @@ class EventFilesKind:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
+        self._ahead: WeakValueDictionary[str, Ahead] = WeakValueDictionary()
 
     async def resolve(self, source: object) -> Resolved:
         """Sees that the place may be listed and read, before there is a job."""
@@ -165,6 +92,8 @@ class EventFilesKind:
             job_id=job.job_id,
             graph_id=job.graph_id,
             most=doors.settings.files.most_objects,
+            again=chosen.again,
+            ahead=self._ahead_of(job),
             told=told,
         )
 
@@ -174,24 +103,31 @@ class EventFilesKind:
         chosen, doors, target = chosen_of(job.spec.source), self._doors, self._target
         spec = FilesSpec(
             job_id=job.job_id,
-            graph_id=job.graph_id,
+            ahead=self._ahead_of(job),
             mapping=chosen.mapping,
-            again=chosen.again,
             undecodable_share=doors.settings.files.undecodable_share,
         )
 
         async def finish() -> None:
             await recount_until_clear(target.graph, doors.clock)
 
-        hooks = FilesHooks(ping_graph=target.graph.ping, finish=finish)
-        return EventFileLoad(self._place(chosen), doors.ledger, self._writer(chosen.events), spec, hooks, doors.clock)
+        async with AsyncExitStack() as stack:
+            gate: Gate = OpenGate()
+            if chosen.gate:
+                gate = (await stack.enter_async_context(open_gate(doors.settings, doors.clock))).gate
+            hooks = FilesHooks(ping_graph=target.graph.ping, finish=finish, close=stack.pop_all().aclose)
+        writer = self._writer(chosen.events, gate)
+        return EventFileLoad(self._place(chosen), doors.ledger, writer, spec, hooks, doors.clock)
 
-    def _writer(self, events: Events) -> "WritesEvents":
-        from retrograph.flags.gate import OpenGate
+    def _ahead_of(self, job: Job) -> Ahead:
+        """The source and the load of a run share it."""
+        return self._ahead.setdefault(job.job_id, Ahead())
+
+    def _writer(self, events: Events, gate: Gate) -> "WritesEvents":
         from retrograph.loading.any_events import AnyEvents
         from retrograph.loading.events import EventLoad, Factoids, IdentityEvents, Receipts
 
-        target, gate = self._target, OpenGate()
+        target = self._target
         receipts = EventLoad(Receipts(target.writer), gate, target.graph.ping)
         if events == "receipts":
             return receipts
@@ -203,7 +139,7 @@ class EventFilesKind:
         return identity if events == "identity" else AnyEvents(receipts, factoids, identity)
 
     def _place(self, chosen: FilesChosen) -> Place:
-        return place_of(chosen.uri, profile_of(self._doors.settings.credentials, chosen.credentials))
+        return _place(self._doors.settings, chosen)
 
     @property
     def _target(self) -> Target:
@@ -270,10 +206,16 @@ async def same_again(service: Service, before: Job, *, again: bool) -> str:
 
 async def check_files(settings: Settings, chosen: FilesChosen) -> None:
     """Sees that the place may be listed and read. Raises UsageError, NotFound, NotPermitted, DependencyDown."""
-    profile = profile_of(settings.credentials, chosen.credentials)
-    place = place_of(chosen.uri, profile)
-    await check_role(profile)
+    if chosen.gate and settings.flags.file is None and settings.flags.provider is None:
+        raise UsageError("there is no gate: it is made of flags, and RETROGRAPH_FLAGS_FILE is not set", field="gate")
+    place = _place(settings, chosen)
+    await check_role(profile_of(settings.credentials, chosen.credentials))
     await place.check()
+
+
+def _place(settings: Settings, chosen: FilesChosen) -> Place:
+    profile = profile_of(settings.credentials, chosen.credentials)
+    return place_of(chosen.uri, profile, timeout_seconds=settings.files.timeout_seconds)
 
 
 def check_served(settings: Settings, chosen: FilesChosen) -> None:

@@ -76,6 +76,13 @@ _ALL: Final = (
         "that is there already.",
         default=False,
     ),
+    Definition(
+        name="gate",
+        label="Only users whom the gate admits",
+        summary="Only events of users whom the gate admits. Default: those of everybody",
+        help="Events of other users are left out, and counted apart. Without it the events of everybody are read.",
+        default=False,
+    ),
 )
 
 FILE_FIELDS: Final[Mapping[str, Definition]] = {definition.name: definition for definition in _ALL}

@@ -14,12 +14,20 @@ from tests.unit.web.auth.door import bearer, opened
 JOBS = "/api/v1/jobs"
 
 
-def receipt(number: int) -> bytes:
+FLAGS = """
+flags:
+  consumer_graph_ingestion:
+    segments:
+      - {name: Beta Users, allowedIDs: "%s", rollout: 100}
+"""
+
+
+def receipt(number: int, user: str = "u1") -> bytes:
     event = {
         "event_type": "receipt_processed",
         "event_id": f"e{number}",
         "occurred_at": "2018-01-01T10:00:00Z",
-        "user_id": "u1",
+        "user_id": user,
         "receipt_id": f"r{number}",
         "purchased_at": "2017-01-01T00:00:00Z",
         "retailer": {"name": "shop"},
@@ -89,6 +97,36 @@ async def test_files_are_loaded_and_each_object_can_be_looked_at(client: httpx2.
     assert other["skipped_by"] == {"unchanged": 1}
 
 
+async def test_what_the_gate_keeps_out_is_counted_apart_and_is_read_when_it_is_wanted(tmp_path: Path) -> None:
+    folder, flags = tmp_path / "in", tmp_path / "flags.yaml"
+    folder.mkdir()
+    (folder / "both.json").write_bytes(receipt(1) + receipt(2, "u2") + receipt(3, "u2"))
+    (folder / "one.json").write_bytes(receipt(4))
+    settings = {"files": {"root": folder}, "flags": {"file": str(flags)}}
+    flags.write_text(FLAGS % "u1")
+    async with opened(tmp_path, settings) as door, door.caller(**bearer(await door.token())) as client:
+
+        async def loaded(*, gate: bool) -> tuple[Any, dict[str, tuple[str, int, int]]]:
+            begun = await client.post(JOBS, json={"kind": "events", "uri": f"file://{folder}", "gate": gate})
+            assert begun.status_code == 202, begun.text
+            job = await ended(client, begun.json()["job"]["key"])
+            assert job["spec"]["source"].get("gate", False) == gate
+            told = (await client.get(f"{JOBS}/{job['key']}/objects")).json()
+            found = {one["key"]: (one["state"], one["events"], one["gated"]) for one in told["items"]}
+            return {**told["totals"], "key": job["key"]}, found
+
+        totals, found = await loaded(gate=True)
+        assert found == {"both.json": ("ingested", 1, 2), "one.json": ("ingested", 1, 0)}
+        assert (totals["events_ingested"], totals["events_gated"], totals["events_skipped"]) == (2, 2, 0)
+        page = (await client.get(f"/jobs/{totals['key']}", headers={"Accept": "text/html"})).text
+        assert "Events skipped" in page and "2 by the gate" in page and "--gate" in page
+        flags.write_text(FLAGS % "u1, u2")
+        totals, found = await loaded(gate=True)
+        assert found == {"both.json": ("ingested", 3, 0), "one.json": ("unchanged", 0, 0)}
+        totals, found = await loaded(gate=False)
+        assert {state for state, _, _ in found.values()} == {"unchanged"}
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
@@ -104,6 +142,8 @@ async def test_files_are_loaded_and_each_object_can_be_looked_at(client: httpx2.
         ({"uri": "file://{files}", "mapping": []}, 400, "mapping"),
         ({"uri": "file://{files}", "since": "soon"}, 400, "since"),
         ({"uri": "file://{files}", "again": "yes"}, 400, "again"),
+        ({"uri": "file://{files}", "gate": "yes"}, 400, "gate"),
+        ({"uri": "file://{files}", "gate": True}, 400, "gate"),
         ({"uri": "file://{files}", "credentials": "x"}, 400, "credentials"),
         ({"uri": "file://{files}", "user_ids": ["u1"]}, 400, "user_ids"),
     ],

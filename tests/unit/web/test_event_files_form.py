@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from retrograph.config.files import CredentialProfile
 from retrograph.web.console import file_form
-from retrograph.wiring.event_files import FIELDS
 from retrograph.wiring.file_fields import FILE_FIELDS
+from retrograph.wiring.files_chosen import FIELDS
 from tests.unit.web.auth.door import bearer, opened
 from tests.unit.web.test_event_files_api import receipt
 

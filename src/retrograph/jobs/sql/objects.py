@@ -3,24 +3,18 @@
 import json
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, delete, func, insert, or_, select, update
 
 from retrograph.jobs.objects import Entry, Listed, ObjectQuery, ObjectState, Reached, Totals
-from retrograph.jobs.sql.rows import to_json
-from retrograph.jobs.text import MESSAGE_LENGTH, stored
+from retrograph.jobs.sql.gathering import Gathering
+from retrograph.jobs.sql.objects_saved import SUMMED, Save, save_all
 from retrograph.store.engine import Database
 from retrograph.store.tables import object_walks, objects
 
-_ENDED: Final = {
-    ObjectState.INGESTED: "processed",
-    ObjectState.FAILED: "failed",
-    ObjectState.UNCHANGED: "unchanged",
-}
-"""The total that an object in that state counts in."""
-_SUMMED: Final = ("events", "skipped", "gated", "undecodable", "read")
-_GONE: Final = 5_000
+_PORTION: Final = 5_000
+_AT_ONCE: Final = 500
 
 
 class SqlObjectLedger:
@@ -28,6 +22,7 @@ class SqlObjectLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._saves: Gathering[Save] = Gathering(self._save)
 
     async def begin(self, job_id: str, graph_id: str) -> None:
         while await self._database.write(partial(_forget, job_id=job_id)):
@@ -43,18 +38,20 @@ class SqlObjectLedger:
     async def entry(self, job_id: str, key: str) -> Entry | None:
         return await self._database.read(partial(_entry, job_id=job_id, key=key))
 
-    async def ingested_before(self, job_id: str, graph_id: str, content: str) -> bool:
-        return await self._database.read(partial(_before, job_id=job_id, graph_id=graph_id, content=content))
-
-    async def unchanged(self, job_id: str, graph_id: str) -> int:
-        return await self._database.read(partial(_unchanged, job_id=job_id, graph_id=graph_id))
+    async def pass_over(self, job_id: str, graph_id: str) -> int:
+        count, after = 0, 0
+        while (last := await self._database.read(partial(_last, job_id=job_id, after=after))) is not None:
+            some = partial(_pass_over, job_id=job_id, graph_id=graph_id, after=after, last=last)
+            count, after = count + await self._database.write(some), last
+        return count
 
     async def save(
         self, job_id: str, entry: Entry, state: ObjectState, reached: Reached, error: str | None = None
     ) -> None:
-        await self._database.write(
-            partial(_save, self._database, job_id=job_id, entry=entry, state=state, reached=reached, error=error)
-        )
+        await self._saves.add(Save(job_id, entry.number, state, reached, error))
+
+    async def _save(self, saves: Sequence[Save]) -> None:
+        await self._database.write(partial(save_all, self._database, saves=saves))
 
     async def totals(self, job_id: str) -> Totals | None:
         return await self._database.read(partial(_totals, job_id=job_id))
@@ -62,7 +59,7 @@ class SqlObjectLedger:
 
 def _forget(connection: Connection, job_id: str) -> int:
     """In portions, so that a renewal never waits long."""
-    some = select(objects.c.number).where(objects.c.job_id == job_id).limit(_GONE)
+    some = select(objects.c.number).where(objects.c.job_id == job_id).limit(_PORTION)
     numbers = list(connection.scalars(some))
     if numbers:
         first, last = min(numbers), max(numbers)
@@ -122,71 +119,36 @@ def _entry(connection: Connection, job_id: str, key: str) -> Entry | None:
     return None if row is None else _entry_of(row)
 
 
-def _before(connection: Connection, job_id: str, graph_id: str, content: str) -> bool:
-    same = (objects.c.content == content) & (objects.c.graph_id == graph_id) & (objects.c.job_id != job_id)
-    wanted = select(objects.c.number).where(same, objects.c.state == ObjectState.INGESTED.value).limit(1)
-    return connection.scalar(wanted) is not None
+def _last(connection: Connection, job_id: str, after: int) -> int | None:
+    """The last object of the next portion: a renewal never waits long for one."""
+    some = select(objects.c.number).where(objects.c.job_id == job_id, objects.c.number > after)
+    portion = some.order_by(objects.c.number).limit(_PORTION).subquery()
+    last: int | None = connection.scalar(select(func.max(portion.c.number)))
+    return last
 
 
-def _unchanged(connection: Connection, job_id: str, graph_id: str) -> int:
+def _pass_over(connection: Connection, job_id: str, graph_id: str, after: int, last: int) -> int:
     other = objects.alias()
     same = (other.c.content == objects.c.content) & (other.c.graph_id == graph_id) & (other.c.job_id != job_id)
-    known = select(other.c.number).where(same, other.c.state == ObjectState.INGESTED.value).exists()
-    return connection.scalar(select(func.count()).select_from(objects).where(objects.c.job_id == job_id, known)) or 0
+    known = select(other.c.number).where(same, *_whole(other)).exists()
+    mine = (objects.c.job_id == job_id) & (objects.c.number > after) & (objects.c.number <= last)
+    found = list(connection.scalars(select(objects.c.number).where(mine, known)))
+    for at in range(0, len(found), _AT_ONCE):
+        some = (objects.c.job_id == job_id) & objects.c.number.in_(found[at : at + _AT_ONCE])
+        connection.execute(update(objects).where(some).values(state=ObjectState.UNCHANGED.value))
+    passed = object_walks.c.unchanged + len(found)
+    connection.execute(update(object_walks).where(object_walks.c.job_id == job_id).values(unchanged=passed))
+    return len(found)
 
 
-def _save(
-    database: Database,
-    connection: Connection,
-    job_id: str,
-    entry: Entry,
-    state: ObjectState,
-    reached: Reached,
-    error: str | None,
-) -> None:
-    # The walk's row is locked first: what two processes add to the totals at one moment takes turns.
-    walk = _row(connection, object_walks, object_walks.c.job_id == job_id, lock=not database.embedded)
-    mine = (objects.c.job_id == job_id) & (objects.c.number == entry.number)
-    before = _row(connection, objects, mine)
-    if walk is None or before is None:
-        return  # the job was started over
-    now = database.now(connection)
-    ended = state is not ObjectState.PENDING
-    connection.execute(
-        update(objects)
-        .where(mine)
-        .values(
-            state=state.value,
-            offset=reached.offset,
-            line=reached.line,
-            **{name: getattr(reached, name) for name in _SUMMED},
-            refused=to_json(dict(reached.refused)),
-            mistakes=to_json([list(mistake) for mistake in reached.mistakes]),
-            error=None if error is None else stored(error, MESSAGE_LENGTH),
-            attempts=before["attempts"] + 1 if ended else before["attempts"],
-            updated_at=now,
-        )
-    )
-    changes: dict[str, Any] = {name: walk[name] + getattr(reached, name) - before[name] for name in _SUMMED}
-    for one in ObjectState:
-        if one in _ENDED:
-            name = _ENDED[one]
-            changes[name] = walk[name] + (state is one) - (before["state"] == one.value)
-    started = walk["started_at"] or now
-    connection.execute(
-        update(object_walks)
-        .where(object_walks.c.job_id == job_id)
-        .values(**changes, started_at=started, updated_at=now)
-    )
-
-
-def _row(connection: Connection, table: Table, where: Any, *, lock: bool = False) -> RowMapping | None:
-    wanted = select(table).where(where)
-    return connection.execute(wanted.with_for_update() if lock else wanted).mappings().first()
+def _whole(table: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """Of what the gate kept out somebody may want the rest."""
+    return table.c.state == ObjectState.INGESTED.value, table.c.gated == 0
 
 
 def _totals(connection: Connection, job_id: str) -> Totals | None:
-    row = _row(connection, object_walks, object_walks.c.job_id == job_id)
+    wanted = select(object_walks).where(object_walks.c.job_id == job_id)
+    row = connection.execute(wanted).mappings().first()
     if row is None:
         return None
     return Totals(**{name: row[name] for name in Totals.__dataclass_fields__})
@@ -197,7 +159,7 @@ def _entry_of(row: RowMapping) -> Entry:
     reached = Reached(
         offset=row["offset"],
         line=row["line"],
-        **{name: row[name] for name in _SUMMED},
+        **{name: row[name] for name in SUMMED},
         refused=json.loads(row["refused"]),
         mistakes=tuple((line, why) for line, why in json.loads(row["mistakes"])),
     )

@@ -14,8 +14,9 @@ from retrograph.jobs.text import stored
 from retrograph.web.api.bodies import read_object
 from retrograph.web.context import WebContext
 from retrograph.wiring.choosing import Chosen, continued, source_of
-from retrograph.wiring.event_files import FIELDS, KIND, begun_of
+from retrograph.wiring.event_files import KIND, begun_of
 from retrograph.wiring.file_fields import FILE_FIELDS
+from retrograph.wiring.files_chosen import FIELDS
 
 SOURCES: Final = ("user_ids", "s3_uri", "source", "upload_id")
 

@@ -71,6 +71,8 @@ def _files_option(source: Mapping[str, Any]) -> Iterator[str]:
         yield from ("--map", f"{ours}={theirs}")
     if source.get("again"):
         yield "--again"
+    if source.get("gate"):
+        yield "--gate"
 
 
 def _users_option(job: Job) -> Iterator[str]:

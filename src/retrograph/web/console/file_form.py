@@ -7,8 +7,8 @@ from typing import Any, Final
 from retrograph.config.files import CredentialProfile
 from retrograph.errors import UsageError
 from retrograph.web.console.formatting import capitalised
-from retrograph.wiring.event_files import chosen_of
 from retrograph.wiring.file_fields import FILE_FIELDS
+from retrograph.wiring.files_chosen import chosen_of
 
 _SOMEWHERE: Final = "file:///"
 """Stands for an address while another field is looked at."""
