@@ -103,10 +103,11 @@ async def test_what_another_job_has_ingested_whole_is_passed_over(ledger: SqlObj
     await ledger.save(JOB, one, ObjectState.INGESTED, Reached(events=5))
     await ledger.save(JOB, two, ObjectState.INGESTED, Reached(events=5, gated=1))
     await ledger.save(JOB, three, ObjectState.FAILED, Reached(), "broken")
-    for job, graph, known in ((OTHER, "another graph", 0), (OTHER, GRAPH, 1), (JOB, GRAPH, 0)):
-        if job != JOB:
-            await discovered(ledger, job, listed(1, 2, 3), listed(4, version="v2"))
-        assert await ledger.pass_over(job, graph) == known
+    await discovered(ledger, OTHER, listed(1, 2, 3), listed(4, version="v2"))
+    assert await ledger.pass_over(OTHER, "another graph") == await ledger.pass_over(JOB, GRAPH) == 0
+    assert await ledger.unchanged(OTHER, GRAPH) == 1
+    assert set(await states(ledger, OTHER)) == {"pending"}
+    assert await ledger.pass_over(OTHER, GRAPH) == 1
     assert await states(ledger, OTHER) == ["unchanged", "pending", "pending", "pending"]
     totals = await ledger.totals(OTHER)
     assert totals is not None and (totals.unchanged, totals.processed, totals.started_at) == (1, 0, None)

@@ -145,9 +145,13 @@ class ObjectLedger(Protocol):
         """One object by its key."""
         ...
 
+    async def unchanged(self, job_id: str, graph_id: str) -> int:
+        """Of how many objects another job has ingested the very content into that graph, all of it: a gate kept nothing
+        out."""
+        ...
+
     async def pass_over(self, job_id: str, graph_id: str) -> int:
-        """Those objects are unchanged whose very content another job has ingested into that graph, all of it: a gate
-        kept nothing out. Answers how many."""
+        """Marks those objects as unchanged, and answers how many they are."""
         ...
 
     async def save(

@@ -75,9 +75,8 @@ class EventFiles:
             if found:
                 await self._ledger.add(self._job_id, count + 1, found)
             count += len(found)
-        if self._again:
-            return count
-        if unchanged := await self._ledger.pass_over(self._job_id, self._graph_id):
+        looked_for = self._ledger.unchanged if self._again else self._ledger.pass_over
+        if unchanged := await looked_for(self._job_id, self._graph_id):
             await self._told(f"{unchanged:,} of its {count:,} objects are unchanged since another job ingested them")
         return count
 

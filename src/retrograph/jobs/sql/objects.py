@@ -1,7 +1,7 @@
 """The ledger of objects, on SQL."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -38,12 +38,26 @@ class SqlObjectLedger:
     async def entry(self, job_id: str, key: str) -> Entry | None:
         return await self._database.read(partial(_entry, job_id=job_id, key=key))
 
-    async def pass_over(self, job_id: str, graph_id: str) -> int:
-        count, after = 0, 0
-        while (last := await self._database.read(partial(_last, job_id=job_id, after=after))) is not None:
-            some = partial(_pass_over, job_id=job_id, graph_id=graph_id, after=after, last=last)
-            count, after = count + await self._database.write(some), last
+    async def unchanged(self, job_id: str, graph_id: str) -> int:
+        count = 0
+        async for after, last in self._portions(job_id):
+            found = partial(_unchanged, job_id=job_id, graph_id=graph_id, after=after, last=last)
+            count += len(await self._database.read(found))
         return count
+
+    async def pass_over(self, job_id: str, graph_id: str) -> int:
+        count = 0
+        async for after, last in self._portions(job_id):
+            some = partial(_pass_over, job_id=job_id, graph_id=graph_id, after=after, last=last)
+            count += await self._database.write(some)
+        return count
+
+    async def _portions(self, job_id: str) -> AsyncIterator[tuple[int, int]]:
+        """The numbers of the objects, so many at a time that a renewal never waits long."""
+        after = 0
+        while (last := await self._database.read(partial(_last, job_id=job_id, after=after))) is not None:
+            yield after, last
+            after = last
 
     async def save(
         self, job_id: str, entry: Entry, state: ObjectState, reached: Reached, error: str | None = None
@@ -120,19 +134,23 @@ def _entry(connection: Connection, job_id: str, key: str) -> Entry | None:
 
 
 def _last(connection: Connection, job_id: str, after: int) -> int | None:
-    """The last object of the next portion: a renewal never waits long for one."""
+    """The last object of the next portion."""
     some = select(objects.c.number).where(objects.c.job_id == job_id, objects.c.number > after)
     portion = some.order_by(objects.c.number).limit(_PORTION).subquery()
     last: int | None = connection.scalar(select(func.max(portion.c.number)))
     return last
 
 
-def _pass_over(connection: Connection, job_id: str, graph_id: str, after: int, last: int) -> int:
+def _unchanged(connection: Connection, job_id: str, graph_id: str, after: int, last: int) -> Sequence[int]:
     other = objects.alias()
     same = (other.c.content == objects.c.content) & (other.c.graph_id == graph_id) & (other.c.job_id != job_id)
     known = select(other.c.number).where(same, *_whole(other)).exists()
     mine = (objects.c.job_id == job_id) & (objects.c.number > after) & (objects.c.number <= last)
-    found = list(connection.scalars(select(objects.c.number).where(mine, known)))
+    return list(connection.scalars(select(objects.c.number).where(mine, known)))
+
+
+def _pass_over(connection: Connection, job_id: str, graph_id: str, after: int, last: int) -> int:
+    found = _unchanged(connection, job_id, graph_id, after, last)
     for at in range(0, len(found), _AT_ONCE):
         some = (objects.c.job_id == job_id) & objects.c.number.in_(found[at : at + _AT_ONCE])
         connection.execute(update(objects).where(some).values(state=ObjectState.UNCHANGED.value))
