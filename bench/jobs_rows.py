@@ -34,6 +34,8 @@ FILTERS: Final[tuple[dict[str, Any], ...]] = (
     {"states": frozenset({JobState.FAILED, JobState.PAUSED})},
     {"states": frozenset({JobState.RUNNING})},
     {"kind": "identity"},
+    {"credentials": "archive-reader"},
+    {"search": "archive-"},
     {"search": "abcd"},
     {"search": "nothing has this"},
     {"search": "a"},
@@ -47,7 +49,7 @@ def _rows(count: int) -> Iterator[dict[str, Any]]:
     draw = random.Random(1)
     for number in range(count):
         state = draw.choices([*STATES], [*STATES.values()])[0]
-        kind, total = draw.choices(["purchases", "identity"], [9, 1])[0], draw.randrange(1, 5_000)
+        kind, total = draw.choices(["purchases", "identity", "events"], [17, 2, 1])[0], draw.randrange(1, 5_000)
         done = total if state == "succeeded" else draw.randrange(total)
         failed = min(done, draw.choice([*[0] * 9, draw.randrange(50)]))
         at = BEGAN + number * MINUTE
@@ -61,6 +63,7 @@ def _rows(count: int) -> Iterator[dict[str, Any]]:
             "message": "purchase-history went on failing after every try: 503" if state == "failed" else None,
             "spec": spec_text(spec),
             "parameters": parameters_text(Parameters()),
+            "credentials": draw.choice(["archive-reader", "partner", "stage"]) if kind == "events" else "",
             "cursor": str(done),
             "total": total,
             "processed": done - failed,

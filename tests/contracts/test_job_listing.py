@@ -51,6 +51,7 @@ def _row(number: int) -> Row:
         "graph_id": NO_GRAPH if number % 9 == 0 else "graph",
         "key": f"{'Nightly' if number % 300 == 5 else 'load'}-{number % 977:04d}-{number}",
         "kind": "identity" if number % 10 == 0 else "purchases",
+        "credentials": f"reader-{number % 4}" if number % 50 == 3 else "",
         "state": state,
         "message": NASTY[number % len(NASTY)] if state == "failed" else None,
         "spec": spec_text(Spec(as_of=0)),
@@ -104,6 +105,9 @@ FILTERS: Final[tuple[tuple[dict[str, Any], Callable[[Row], bool]], ...]] = (
     ({"states": frozenset({JobState.FAILED, JobState.PAUSED})}, lambda row: row["state"] in ("failed", "paused")),
     ({"states": frozenset({JobState.RUNNING})}, lambda row: False),
     ({"kind": "identity"}, lambda row: row["kind"] == "identity"),
+    ({"credentials": "reader-3"}, lambda row: row["credentials"] == "reader-3"),
+    ({"credentials": "reader"}, lambda row: False),
+    ({"search": "EADER-1"}, lambda row: row["credentials"] == "reader-1"),
     ({"search": "nightly"}, lambda row: row["key"].startswith("Nightly")),
     ({"search": "ANN-3"}, lambda row: row["created_by"].startswith("ann-3")),
     ({"search": "no\u00a0break"}, lambda row: row["message"] == NASTY[2]),
@@ -127,7 +131,7 @@ FILTERS: Final[tuple[tuple[dict[str, Any], Callable[[Row], bool]], ...]] = (
 async def test_a_filter_shows_all_that_fit_and_nothing_else_in_any_order(listed: Listed) -> None:
     for query, fits in FILTERS:
         wanted = _fitting(listed.rows, fits)
-        for sort in ("-created_at", "state", "message"):
+        for sort in ("-created_at", "state", "message", "credentials"):
             found = await listed.ids(limit=200, sort=sort, **query)
             assert (len(found), set(found)) == (len(wanted), wanted), (query, sort)
 

@@ -1,10 +1,12 @@
 """What every job store keeps: checkpoints whole or not at all, each once; failures; lists; the log."""
 
 import pytest
+from sqlalchemy import Connection, text
 
 from retrograph.errors import LeaseLost, NotFound
 from retrograph.jobs.job import Counts, Retry, Sample, Spec
 from retrograph.jobs.pressure import Pressure, Waiting
+from retrograph.jobs.queries import JobQuery
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState, NotPossible
 from retrograph.jobs.store import (
@@ -17,6 +19,7 @@ from retrograph.jobs.store import (
     Reset,
     Selection,
 )
+from retrograph.store.schema import VERSION_TABLE
 from tests.contracts.job_stores import (
     LEASE_MS,
     Stores,
@@ -41,6 +44,41 @@ async def test_a_key_is_accepted_once_for_each_graph(store: SqlJobStore) -> None
     assert elsewhere.job_id != first.job_id
     assert len(await store.named("load")) == 2
     assert [event.who for event in await store.log(first.job_id)] == ["ann"]
+
+
+def entered_by(name: str | None) -> Spec:
+    return Spec(source={"uri": "s3://archive/2024", "credentials": name}, as_of=0)
+
+
+async def test_a_job_is_found_by_its_credentials_whatever_it_was_reset_to(store: SqlJobStore) -> None:
+    job = await store.accept(new_job(kind="events", spec=entered_by("reader")), "ann")
+    await store.accept(new_job("other", kind="events", spec=entered_by(None)), "ann")
+    await store.accept(new_job("third"), "ann")
+
+    async def entered(name: str) -> list[str]:
+        return [found.key for found in (await store.page(JobQuery(credentials=name))).jobs]
+
+    assert (await entered("reader"), await entered("writer")) == (["load"], [])
+    assert (await store.get(job.job_id)).credentials == "reader"
+    assert isinstance(await store.claim(claim_of(job, reset=Reset(spec=entered_by("writer")))), Claimed)
+    assert (await entered("reader"), await entered("writer")) == ([], ["load"])
+
+
+async def test_credentials_of_jobs_that_an_older_version_made_are_known_after_the_upgrade(
+    stores: Stores, store: SqlJobStore
+) -> None:
+    await store.accept(new_job(kind="events", spec=entered_by("reader")), "ann")
+    await store.accept(new_job("other", kind="events", spec=entered_by(None)), "ann")
+
+    def older(connection: Connection) -> None:
+        connection.execute(text("DROP INDEX jobs_listed_by_credentials"))
+        connection.execute(text("ALTER TABLE jobs DROP COLUMN credentials"))
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0010'"))
+
+    await (await stores.onlooker()).write(older)
+    upgraded = await stores.open()
+    assert [job.key for job in (await upgraded.page(JobQuery(credentials="reader"))).jobs] == ["load"]
+    assert [job.key for job in (await upgraded.page(JobQuery(sort="credentials"))).jobs] == ["other", "load"]
 
 
 async def test_a_checkpoint_is_written_whole(store: SqlJobStore) -> None:

@@ -22,13 +22,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def list_jobs(
     state: Annotated[list[str] | None, typer.Option(help="Only this state; repeat it for more.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
+    credentials: Annotated[str | None, typer.Option(help="Only jobs over event files that name these.")] = None,
     search: Annotated[str | None, typer.Option(help="Only keys that contain this text.")] = None,
     archived: Annotated[bool, typer.Option("--archived", help="The archived ones instead.")] = False,
     limit: Annotated[int, typer.Option(help="How many at most, the latest first.", min=1, max=10_000)] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List the jobs, the latest first."""
-    run(_list(configured(), {"kind": kind, "search": search, "archived": archived}, state or [], limit, as_json))
+    query = {"kind": kind, "credentials": credentials, "search": search, "archived": archived}
+    run(_list(configured(), query, state or [], limit, as_json))
 
 
 async def _list(settings: "Settings", query: dict[str, Any], states: list[str], limit: int, as_json: bool) -> None:

@@ -51,6 +51,12 @@ class Spec:
     bound: str | None = None
     """Upper bound of a source that grows."""
 
+    @property
+    def credentials(self) -> str:
+        """The name of those by which its files are reached; empty where none are named."""
+        name = self.source.get("credentials")
+        return name if isinstance(name, str) else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
@@ -147,6 +153,11 @@ class Job:
     updated_at: int = 0
     paused_at: int | None = None
     archived_at: int | None = None
+
+    @property
+    def credentials(self) -> str | None:
+        """The name of those by which its files are reached, where they are named."""
+        return self.spec.credentials or None
 
     @property
     def percent(self) -> float | None:

@@ -14,6 +14,8 @@ class JobQuery:
     search: str | None = None
     states: frozenset[JobState] = frozenset()
     kind: str | None = None
+    credentials: str | None = None
+    """Only jobs that name these."""
     archived: bool = False
     created_after: int | None = None
     created_before: int | None = None

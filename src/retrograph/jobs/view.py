@@ -51,6 +51,7 @@ def job_as_json(job: Job) -> dict[str, Json]:
             "dry_run": job.spec.dry_run,
             "bound": job.spec.bound,
         },
+        "credentials": job.credentials,
         "parameters": dict(asdict(job.parameters)),
         "run": job.epoch,
         "lease": _lease(job),

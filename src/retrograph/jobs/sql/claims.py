@@ -151,6 +151,7 @@ def _reset(connection: Connection, row: RowMapping, reset: Reset) -> dict[str, A
         "complete": False,
         "whole": True,
         "spec": spec_text(reset.spec),
+        "credentials": stored(reset.spec.credentials, WORD_LENGTH),
         "list_id": reset.list_id,
         "total": reset.total,
     }

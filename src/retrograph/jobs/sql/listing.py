@@ -31,7 +31,7 @@ from retrograph.jobs.text import MESSAGE_LENGTH, stored
 from retrograph.store.engine import Database
 from retrograph.store.tables import PLACES, jobs
 
-_OF_TEXT: Final = frozenset({"key", "kind", "state", "created_by", "message"})
+_OF_TEXT: Final = frozenset({"key", "kind", "state", "created_by", "credentials", "message"})
 SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
     name: literal_column(place, Text() if name in _OF_TEXT else Float() if name == "rate" else BigInteger())
     for name, place in PLACES.items()
@@ -99,8 +99,11 @@ class _Order:
         """Whether it is the sorted column that is filtered: then one index does both."""
         query, name = self._query, self._query.sort.removeprefix("-")
         ranged = query.created_after is not None or query.created_before is not None
-        return (name == "state" and bool(query.states)) or (
-            (name == "kind" and query.kind is not None) or (name == "created_at" and ranged)
+        return (
+            (name == "state" and bool(query.states))
+            or (name == "kind" and query.kind is not None)
+            or (name == "credentials" and query.credentials is not None)
+            or (name == "created_at" and ranged)
         )
 
     def begun(self, wanted: Select[Any]) -> Select[Any]:
@@ -195,6 +198,8 @@ def _conditions(query: JobQuery) -> list[ColumnElement[bool]]:
         found.append(jobs.c.state.in_(sorted(query.states)))
     if query.kind is not None:
         found.append(jobs.c.kind == query.kind.replace("\0", ""))
+    if query.credentials is not None:
+        found.append(jobs.c.credentials == query.credentials.replace("\0", ""))
     if query.created_after is not None:
         found.append(jobs.c.created_at >= query.created_after)
     if query.created_before is not None:

@@ -25,6 +25,7 @@ def accept(database: Database, connection: Connection, new: NewJob, who: str) ->
         "kind": new.kind,
         "state": JobState.PENDING,
         "spec": spec_text(new.spec),
+        "credentials": stored(new.spec.credentials, WORD_LENGTH),
         "parameters": parameters_text(new.parameters),
         "total": new.total,
         "whole": new.whole,

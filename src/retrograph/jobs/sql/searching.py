@@ -1,12 +1,15 @@
-"""What a search for text finds among jobs: in the key, in who created it, in the message; and a job by its whole id.
+"""What a search for text finds among jobs: in the key, in who created it, in the credentials, in the message; and a
+job by its whole id.
 
-Few people and tokens create many jobs, so each of their names is looked at once, and jobs are found by those that fit.
+Few people and tokens create many jobs, and few credentials serve many, so each of their names is looked at once, and
+jobs are found by those that fit.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     CompoundSelect,
     Connection,
@@ -23,7 +26,7 @@ from sqlalchemy import (
 from retrograph.store.engine import Database
 from retrograph.store.tables import PLACES, jobs
 
-MOST_CREATORS: Final = 100
+MOST_NAMES: Final = 100
 """Where there are more names, they are compared job by job."""
 _LONGEST: Final = 200
 _BEGINNING: Final[ColumnElement[Any]] = literal_column(PLACES["message"], Text())
@@ -38,14 +41,19 @@ class Search:
         """`archived`: among the jobs of the archive, for which there is no index of names."""
         self._embedded = database.embedded
         self._text = text.strip().lower().replace("\0", "")[:_LONGEST]
-        creators = () if archived else _creators(connection)
-        few = not archived and len(creators) <= MOST_CREATORS
-        self._creators = [name for name in creators if self._text in name.lower()] if few else None
+        self._creators, self._credentials = (
+            None if archived else self._fitting(connection, names) for names in (jobs.c.created_by, jobs.c.credentials)
+        )
+
+    def _fitting(self, connection: Connection, column: Column[str]) -> Sequence[str] | None:
+        """The names of the column that hold the text; `None` where there are too many to look at."""
+        names = _names(connection, column)
+        return None if len(names) > MOST_NAMES else [name for name in names if self._text in name.lower()]
 
     @property
     def condition(self) -> ColumnElement[bool]:
         """Without regard to the archive."""
-        return or_(self._is_id, self._in_key, self._created, self._holds(jobs.c.message))
+        return or_(self._is_id, self._in_key, self._created, self._entered, self._holds(jobs.c.message))
 
     @property
     def found(self) -> CompoundSelect[Any]:
@@ -69,10 +77,12 @@ class Search:
     def _named(self) -> Iterator[ColumnElement[bool]]:
         if self._creators is None:
             yield or_(self._in_key, self._created)
-            return
-        yield self._in_key
-        if self._creators:
-            yield self._created
+        else:
+            yield self._in_key
+            if self._creators:
+                yield self._created
+        if self._credentials is None or self._credentials:
+            yield self._entered
 
     @property
     def _is_id(self) -> ColumnElement[bool]:
@@ -80,7 +90,14 @@ class Search:
 
     @property
     def _created(self) -> ColumnElement[bool]:
-        return self._holds(jobs.c.created_by) if self._creators is None else jobs.c.created_by.in_(self._creators)
+        return self._one_of(jobs.c.created_by, self._creators)
+
+    @property
+    def _entered(self) -> ColumnElement[bool]:
+        return self._one_of(jobs.c.credentials, self._credentials)
+
+    def _one_of(self, column: Column[str], names: Sequence[str] | None) -> ColumnElement[bool]:
+        return self._holds(column) if names is None else column.in_(names)
 
     @property
     def _in_key(self) -> ColumnElement[bool]:
@@ -104,12 +121,12 @@ class Search:
         return f"%{text}%"
 
 
-def _creators(connection: Connection) -> Sequence[str]:
-    """The names of those who created jobs, or one more than are of use: each is found by its index, behind the former
-    one, so that their number counts and not that of their jobs."""
+def _names(connection: Connection, column: Column[str]) -> Sequence[str]:
+    """The names in that column, or one more than are of use: each is found by its index, behind the former one, so
+    that their number counts and not that of their jobs."""
     listed = jobs.c.archived_at.is_(None)
-    names = select(func.min(jobs.c.created_by).label("name")).where(listed).cte("names", recursive=True)
-    behind = select(func.min(jobs.c.created_by)).where(listed, jobs.c.created_by > names.c.name).scalar_subquery()
+    names = select(func.min(column).label("name")).where(listed).cte("names", recursive=True)
+    behind = select(func.min(column)).where(listed, column > names.c.name).scalar_subquery()
     names = names.union_all(select(behind).where(names.c.name.is_not(None)))
-    found = connection.scalars(select(names.c.name).where(names.c.name.is_not(None)).limit(MOST_CREATORS + 1))
-    return found.all()
+    found = connection.scalars(select(names.c.name).where(names.c.name.is_not(None)).limit(MOST_NAMES + 1))
+    return [name for name in found if name]

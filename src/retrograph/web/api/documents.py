@@ -88,6 +88,7 @@ class JobDocument(_Document):
     archived: bool
     graph_id: str
     spec: SpecDocument
+    credentials: str | None = Field(description="The credentials by which its files are reached, where it names some.")
     parameters: dict[str, Any]
     run: int
     lease: LeaseDocument | None

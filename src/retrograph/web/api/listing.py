@@ -12,7 +12,7 @@ from retrograph.jobs.state import JobState
 
 MOST: Final = 1_000
 _JOB_WORDS: Final = (
-    *("q", "state", "kind", "created_after", "created_before", "needs_attention", "dry_run", "archived"),
+    *("q", "state", "kind", "credentials", "created_after", "created_before", "needs_attention", "dry_run", "archived"),
     *("sort", "limit", "after"),
 )
 _GREATEST: Final = 2**63 - 1
@@ -23,9 +23,12 @@ After = Annotated[str | None, Query(description="The `next` of the page before."
 
 def job_query(
     request: Request,
-    q: Annotated[str | None, Query(description="Text in the key, the error, the id or who created it.")] = None,
+    q: Annotated[
+        str | None, Query(description="Text in the key, the error, the id, the credentials or who created it.")
+    ] = None,
     state: Annotated[list[str] | None, Query(description="One of these states; repeat it, or use commas.")] = None,
     kind: Annotated[str | None, Query(description="Only this kind.")] = None,
+    credentials: Annotated[str | None, Query(description="Only jobs over event files that name these.")] = None,
     created_after: Annotated[str | None, Query(description="An instant or a date; that moment included.")] = None,
     created_before: Annotated[str | None, Query(description="An instant or a date; that moment excluded.")] = None,
     needs_attention: Annotated[bool | None, Query(description="Those that are resumed no more.")] = None,
@@ -45,6 +48,7 @@ def job_query(
         search=(q or "").strip() or None,
         states=frozenset(_state(text) for text in _words(state)),
         kind=kind or None,
+        credentials=credentials or None,
         archived=archived,
         created_after=_instant(created_after, "created_after"),
         created_before=_instant(created_before, "created_before"),

@@ -1,4 +1,4 @@
-"""What stands around the rows of the list: cards, chips, the menus of kinds and states, the heads of columns. Pure."""
+"""What stands around the rows of the list: cards, chips, the menus of kinds, states and credentials. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,28 +33,6 @@ class Chip:
     count: int
     address: str
     current: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One thing that a column can be sorted by."""
-
-    name: str
-    words: str
-    address: str
-    direction: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A head of the table; some hold two things, one above the other."""
-
-    css: str
-    parts: Sequence[Part]
-
-    @property
-    def direction(self) -> str | None:
-        return next((part.direction for part in self.parts if part.direction), None)
 
 
 _FIRST_KIND: Final = "purchases"
@@ -176,53 +154,11 @@ def state_words(view: ListView) -> str:
     return BADGES[view.states[0]].word if len(view.states) == 1 else plural(len(view.states), "state")
 
 
-_COLUMNS: Final = (
-    ("job", (("Job", "key"), ("Kind", "kind"))),
-    ("where", (("State", "state"),)),
-    ("progress", (("Progress", "percent"),)),
-    ("pace number", (("Last 10 min", "rate"),)),
-    ("number", (("Processed", "processed"),)),
-    ("number", (("Failed", "failed"),)),
-    ("number", (("Skipped", "skipped"),)),
-    ("created", (("Created", "created_at"), ("By", "created_by"))),
-    ("error", (("Last error", "message"),)),
-)
-_WORDS: Final[Mapping[str, str]] = {
-    "key": "key",
-    "kind": "kind",
-    "state": "state",
-    "percent": "progress",
-    "rate": "pace",
-    "processed": "processed",
-    "failed": "failed",
-    "skipped": "skipped",
-    "created_at": "creation",
-    "updated_at": "last change",
-    "created_by": "who created it",
-    "message": "last error",
-}
-
-
-def columns(view: ListView) -> Sequence[Column]:
-    """The heads of the table, each a link that sorts by it."""
-    return [
-        Column(
-            css=css,
-            parts=[
-                Part(
-                    name=name,
-                    words=_WORDS[sort],
-                    address=view.sorted_by(sort).address(),
-                    direction=view.direction(sort),
-                )
-                for name, sort in parts
-            ],
-        )
-        for css, parts in _COLUMNS
-    ]
-
-
-def order_words(view: ListView) -> str:
-    """`sorted by creation, descending`, for whoever hears the table."""
-    column = view.sort.removeprefix("-")
-    return f"sorted by {_WORDS[column]}, {view.direction(column)}"
+def credentials(names: Sequence[str], view: ListView) -> Sequence[tuple[str, str, bool]]:
+    """The menu of credentials: name, address, and whether they are chosen; none where none are configured."""
+    known = sorted({*names, *([view.credentials] if view.credentials else [])})
+    if not known or view.only_kind not in (None, "events"):
+        return ()
+    every = ("All", replace(view, credentials=None, after=None).address(), view.credentials is None)
+    each = [(name, replace(view, credentials=name, after=None).address(), view.credentials == name) for name in known]
+    return (every, *each)

@@ -12,6 +12,7 @@ from retrograph.jobs.state import HELD, JobState
 DEFAULT_SORT: Final = "-created_at"
 PAGE_SIZE: Final = 50
 MOST_TEXT: Final = 200
+NO_COLUMNS: Final = "none"
 
 FALLING_FIRST: Final = frozenset(
     {"created_at", "updated_at", "processed", "failed", "skipped", "percent", "rate", "message"}
@@ -20,7 +21,7 @@ FALLING_FIRST: Final = frozenset(
 
 SORTS: Final = (
     *("key", "kind", "state", "percent", "rate", "processed", "failed", "skipped"),
-    *("created_at", "updated_at", "created_by", "message"),
+    *("created_at", "updated_at", "created_by", "credentials", "message"),
 )
 
 
@@ -34,11 +35,14 @@ class ListView:
     own_kind: str | None = None
     """The kind that this address is about."""
     search: str = ""
+    credentials: str | None = None
     states: Sequence[JobState] = ()
     attention: bool = False
     dry_runs: bool = False
     archived: bool = False
     sort: str = DEFAULT_SORT
+    columns: Sequence[str] | None = None
+    """Those that were chosen to be shown; `None`: nobody chose."""
     after: str | None = None
 
     @property
@@ -48,7 +52,7 @@ class ListView:
     @property
     def narrowed(self) -> bool:
         """Whether a search or filter leaves something out."""
-        return bool(self.search or self.states or self.attention or self.dry_runs or self.kind)
+        return bool(self.search or self.states or self.attention or self.dry_runs or self.kind or self.credentials)
 
     def query(self) -> JobQuery:
         """The same as the store is asked for it."""
@@ -56,6 +60,7 @@ class ListView:
             search=self.search or None,
             states=frozenset(self.states),
             kind=self.only_kind,
+            credentials=self.credentials,
             needs_attention=True if self.attention else None,
             dry_run=True if self.dry_runs else None,
             archived=self.archived,
@@ -69,9 +74,11 @@ class ListView:
         pairs = [("q", self.search)] if self.search else []
         pairs += [("state", state.value) for state in self.states]
         pairs += [("kind", self.kind)] if self.kind else []
+        pairs += [("credentials", self.credentials)] if self.credentials else []
         flags = (("attention", self.attention), ("dry", self.dry_runs), ("archived", self.archived))
         pairs += [(name, "1") for name, is_on in flags if is_on]
         pairs += [("sort", self.sort)] if self.sort != DEFAULT_SORT else []
+        pairs += [("columns", ",".join(self.columns) or NO_COLUMNS)] if self.columns is not None else []
         pairs += [("after", self.after)] if self.after else []
         return f"{self.base}?{urlencode(pairs)}" if pairs else self.base
 
@@ -105,14 +112,22 @@ def read(given: Mapping[str, Sequence[str]], *, base: str = "/jobs", own_kind: s
         base=base,
         own_kind=own_kind,
         kind=None if own_kind else _last(given, "kind"),
+        credentials=_last(given, "credentials"),
         search=(_last(given, "q") or "").strip()[:MOST_TEXT],
         states=tuple(_states(given.get("state", ()))),
         attention=_last(given, "attention") == "1",
         dry_runs=_last(given, "dry") == "1",
         archived=_last(given, "archived") == "1",
         sort=sort,
+        columns=columns_of(given),
         after=_last(given, "after"),
     )
+
+
+def columns_of(given: Mapping[str, Sequence[str]]) -> Sequence[str] | None:
+    """The columns that were chosen; whoever reads them knows which there are."""
+    words = _last(given, "columns")
+    return None if words is None else tuple(word for word in words[:MOST_TEXT].split(",") if word != NO_COLUMNS)
 
 
 def cleaned(given: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from retrograph.errors import ServiceFailed
 from retrograph.jobs.job import Job
@@ -59,6 +60,17 @@ async def test_the_moving_rows_are_the_rows_of_the_page_in_the_order_asked_for(p
     assert f'data-live="/fragments/rows?id={second.job_id}&amp;id={first.job_id}"' in await pages.text(
         "/jobs?sort=-key"
     )
+
+
+async def test_columns_that_were_left_out_stay_out_when_the_rows_move(pages: Pages) -> None:
+    job = await ended(pages, "a")
+    page = await pages.text("/jobs?columns=failed,created")
+    asked = f"/fragments/rows?id={job.job_id}&columns=failed%2Ccreated"
+    assert f'data-live="{escape(asked)}"' in page
+    for part in (page, await pages.text(asked)):
+        assert 'data-label="Failed"' in part
+        assert 'data-label="Skipped"' not in part and '<td class="progress"' not in part
+    assert 'name="columns" value="failed,created"' in page
 
 
 async def test_filters_and_pages_are_in_the_address(pages: Pages) -> None:

@@ -3,7 +3,8 @@
 from retrograph.jobs.job import Parameters
 from retrograph.jobs.queries import JobTally
 from retrograph.jobs.state import JobState
-from retrograph.web.console.list_parts import cards, chips, columns, kinds, state_words, states
+from retrograph.web.console.columns import columns
+from retrograph.web.console.list_parts import cards, chips, credentials, kinds, state_words, states
 from retrograph.web.console.list_query import ListView
 
 TALLY = JobTally(
@@ -67,3 +68,16 @@ def test_the_sorted_column_says_which_way() -> None:
     assert found["Failed"].direction == "descending"
     assert found["Failed"].address == "/jobs?sort=failed"
     assert [name for name, part in found.items() if part.direction] == ["Failed"]
+
+
+def test_credentials_can_be_chosen_where_there_are_files() -> None:
+    found = credentials(["reader", "partner"], ListView(credentials="gone", after="mark"))
+    assert [(name, chosen) for name, _, chosen in found] == [
+        ("All", False),
+        ("gone", True),
+        ("partner", False),
+        ("reader", False),
+    ]
+    assert found[-1][1] == "/jobs?credentials=reader"
+    assert credentials([], ListView()) == ()
+    assert credentials(["reader"], ListView(base="/identity", own_kind="identity")) == ()

@@ -20,6 +20,8 @@ def again(view: ListView) -> ListView:
         ListView(search="a b&c=ü", states=(JobState.RUNNING, JobState.PAUSED), kind="identity", sort="-failed"),
         ListView(attention=True, dry_runs=True, archived=True, after="bWFyaw", sort="key"),
         ListView(base="/identity", own_kind="identity", search="x"),
+        ListView(credentials="archive-reader", columns=("failed", "created")),
+        ListView(columns=()),
     ],
 )
 def test_a_shared_address_shows_the_same(view: ListView) -> None:

@@ -11,6 +11,8 @@ from retrograph.jobs.job import Counts, Failure, Spec
 from retrograph.jobs.queries import Glance
 from retrograph.jobs.state import JobState
 from retrograph.jobs.watchdog import Patience
+from retrograph.web.console.columns import shown
+from retrograph.web.console.list_query import ListView
 from retrograph.web.console.rendering import HERE, Frame, rendered, templates
 from retrograph.web.console.rows import Row, about, last_error, row
 from tests.unit.web.console.jobs import NOW, job_of
@@ -89,8 +91,18 @@ def test_the_error_that_ended_a_run_outranks_the_latest_failure() -> None:
     assert last_error(job_of(), Glance()) == ""
 
 
+def a_hostile_row() -> str:
+    values = {"rows": [hostile_row()], "shown": shown(ListView())}
+    return rendered("jobs_rows.html", Frame(environment="stage", path="/jobs"), NOW, values)
+
+
 def test_text_from_outside_is_escaped_and_turns_nothing_round() -> None:
-    html = rendered("jobs_rows.html", Frame(environment="stage", path="/jobs"), NOW, {"rows": [hostile_row()]})
+    html = rendered(
+        "jobs_rows.html",
+        Frame(environment="stage", path="/jobs"),
+        NOW,
+        {"rows": [hostile_row()], "shown": shown(ListView())},
+    )
     found = Marks()
     found.feed(html)
     assert "script" not in found.tags and "tr" in found.tags
@@ -99,7 +111,12 @@ def test_text_from_outside_is_escaped_and_turns_nothing_round() -> None:
 
 
 def test_zero_is_shown_and_a_failed_count_is_a_link() -> None:
-    html = rendered("jobs_rows.html", Frame(environment="stage", path="/jobs"), NOW, {"rows": [hostile_row()]})
+    html = rendered(
+        "jobs_rows.html",
+        Frame(environment="stage", path="/jobs"),
+        NOW,
+        {"rows": [hostile_row()], "shown": shown(ListView())},
+    )
     assert 'href="/jobs/6f1e/failures">2</a>' in html
     assert re.search(r'data-label="Skipped">0<', html)
 

@@ -13,8 +13,8 @@ from retrograph.errors import NotFound
 from retrograph.jobs.job import Job, Parameters
 from retrograph.jobs.queries import Glance, JobTally
 from retrograph.jobs.watchdog import Patience
-from retrograph.web.console import list_parts
-from retrograph.web.console.list_query import ListView, cleaned, read
+from retrograph.web.console import columns, list_parts
+from retrograph.web.console.list_query import NO_COLUMNS, ListView, cleaned, columns_of, read
 from retrograph.web.console.progress import SPARK_WINDOW_MS
 from retrograph.web.console.rendering import page
 from retrograph.web.console.rows import Row, row
@@ -77,14 +77,16 @@ async def _list(request: Request, context: WebContext) -> Response:
         heading=heading,
         subtitle=subtitle,
         rows=rows,
+        shown=columns.shown(view),
+        columns_chosen=view.columns is not None,
         ids=" ".join(job.job_id for job in found.jobs),
-        rows_live="/fragments/rows?" + urlencode([("id", job.job_id) for job in found.jobs]),
+        rows_live=_rows_live(view, found.jobs),
         chips_live=_chips_live(view),
         older=None if found.next is None else _after(view, found.next),
         first=_after(view, None),
         kept=_kept(view),
         cards=await _cards(context, view, tallies),
-        **_chips(view, tallies),
+        **_chips(context, view, tallies),
         **(await start.model(context, kind) if kind else {}),
     )
 
@@ -94,7 +96,8 @@ async def moving_rows(request: Request, context: Context) -> Response:
     """The rows of these jobs in the order in which they are asked for; those that are gone are left out."""
     ids = given(request).get("id", ())[:MOST_ROWS]
     jobs = await context.service.several(ids)
-    return page(request, "jobs_rows.html", rows=await _rows(context, jobs))
+    view = ListView(columns=columns_of(given(request)))
+    return page(request, "jobs_rows.html", rows=await _rows(context, jobs), shown=columns.shown(view))
 
 
 @router.get("/fragments/cards")
@@ -109,7 +112,7 @@ async def moving_chips(request: Request, context: Context) -> Response:
     """The filters with their counts."""
     base = _view_of_kind(request.query_params.get("of")).base
     view = read(given(request), base=base, own_kind=VIEWS[base][0])
-    return page(request, "jobs_chips.html", **_chips(view, await _tallies(context, None, view.only_kind)))
+    return page(request, "jobs_chips.html", **_chips(context, view, await _tallies(context, None, view.only_kind)))
 
 
 def _view_of_kind(kind: str | None) -> ListView:
@@ -127,6 +130,15 @@ def given(request: Request) -> Mapping[str, Sequence[str]]:
 def _chips_live(view: ListView) -> str:
     query = view.address().partition("?")[2]
     return f"/fragments/chips?{query}{'&' if query else ''}of={view.own_kind or ''}"
+
+
+def _rows_live(view: ListView, jobs: Sequence[Job]) -> str:
+    """Where these rows are rendered anew, with the columns that they have."""
+    words = [("id", job.job_id) for job in jobs]
+    chosen = columns.shown(view)
+    if chosen != columns.shown(ListView()):
+        words += [("columns", ",".join(name for name in columns.CHOICES if name in chosen) or NO_COLUMNS)]
+    return "/fragments/rows?" + urlencode(words)
 
 
 def _kept(view: ListView) -> list[tuple[str, str]]:
@@ -157,7 +169,7 @@ async def _here(context: WebContext, kind: str | None) -> int:
     return sum(job.kind == kind for job in await context.service.several(running))
 
 
-def _chips(view: ListView, tallies: Tallies) -> dict[str, Any]:
+def _chips(context: WebContext, view: ListView, tallies: Tallies) -> dict[str, Any]:
     tally = tallies[view.only_kind]
     return {
         "view": view,
@@ -165,8 +177,10 @@ def _chips(view: ListView, tallies: Tallies) -> dict[str, Any]:
         "kinds": list_parts.kinds(tallies[None], view),
         "states": list_parts.states(tally, view),
         "state_words": list_parts.state_words(view),
-        "columns": list_parts.columns(view),
-        "order_words": list_parts.order_words(view),
+        "credentials": list_parts.credentials(list(context.settings.credentials), view),
+        "columns": columns.columns(view),
+        "column_choices": columns.choices(view),
+        "order_words": columns.order_words(view),
         "archived": replace(view.showing(), archived=not view.archived).address(),
     }
 
