@@ -22,6 +22,7 @@ class Batches(Generic[T]):
         self._waiting.append((value, done))
         async with self._turn:
             if not done.done():
+                await asyncio.sleep(0)  # those who are ready in the same moment come along
                 await self._next()
         await done
 

@@ -101,10 +101,13 @@ class Worker:
 
     async def _round(self) -> None:
         """Waits for a free hand, takes as many messages as there are free hands, and goes on."""
-        if not await self._unless_stopped(self._station.outages.over()):
+        if self._station.outages.down and not await self._unless_stopped(self._station.outages.over()):
             return
-        if not await self._unless_stopped(self._free.acquire()):
-            return
+        if self._free.locked():
+            if not await self._unless_stopped(self._free.acquire()):
+                return
+        else:
+            await self._free.acquire()
         hands = 1
         while hands < MOST_AT_ONCE and not self._free.locked():
             await self._free.acquire()

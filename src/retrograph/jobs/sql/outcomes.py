@@ -6,7 +6,7 @@ first. The first outcome of an attempt stays, unless it failed and a later one s
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Executable, or_, select, tuple_, update
 
 from retrograph.jobs.outcomes import EXPIRED, Attempt, ItemOutcome
 from retrograph.jobs.sql.failing import portions
@@ -21,13 +21,13 @@ def add_sent(database: Database, connection: Connection, job_id: str, sent: Sequ
     noted = 0
     for some in portions(sorted(set(sent))):
         rows = [{"job_id": job_id, "item": item, "attempt": attempt, "sent_at": now} for item, attempt in some]
-        adding = database.insert(outcomes).values(rows)
+        adding = database.insert(outcomes)
         adding = adding.on_conflict_do_update(
             index_elements=["job_id", "item", "attempt"],
             set_={"sent_at": adding.excluded.sent_at},
             where=outcomes.c.sent_at.is_(None),
         )
-        noted += len(connection.execute(adding.returning(outcomes.c.item)).all())
+        noted += len(connection.execute(adding.returning(outcomes.c.item), rows).all())
     return noted
 
 
@@ -38,27 +38,29 @@ def record(database: Database, connection: Connection, job_id: str, ended: Seque
     if base is None:
         return
     latest = {Attempt(one.item, one.attempt): one for one in ended if one.attempt > base}
-    for some in portions([latest[attempt] for attempt in sorted(latest)]):
-        adding = database.insert(outcomes).values([_row(job_id, one, now) for one in some])
-        new = adding.excluded
-        names = ("status", "reason", "error_class", "message", "refused", "found", "done_at")
-        better = (outcomes.c.status == "failed") & (new.status != "failed")
-        connection.execute(
-            adding.on_conflict_do_update(
-                index_elements=["job_id", "item", "attempt"],
-                set_={name: new[name] for name in names},
-                where=or_(outcomes.c.status.is_(None), better),
-            )
-        )
+    if rows := [_row(job_id, latest[attempt], now) for attempt in sorted(latest)]:
+        connection.execute(_better(database), rows)
+
+
+def _better(database: Database) -> Executable:
+    """Rows are added one by one by a statement that is compiled once: with many values in one it would be each time."""
+    adding = database.insert(outcomes)
+    new = adding.excluded
+    names = ("status", "reason", "error_class", "message", "refused", "found", "done_at")
+    better = (outcomes.c.status == "failed") & (new.status != "failed")
+    return adding.on_conflict_do_update(
+        index_elements=["job_id", "item", "attempt"],
+        set_={name: new[name] for name in names},
+        where=or_(outcomes.c.status.is_(None), better),
+    )
 
 
 def answered(connection: Connection, job_id: str, attempts: Sequence[Attempt]) -> Mapping[Attempt, str]:
     """See `JobStore.answered`."""
     found: dict[Attempt, str] = {}
     for some in portions(attempts):
-        these = tuple_(outcomes.c.item, outcomes.c.attempt).in_([tuple(attempt) for attempt in some])
         wanted = select(outcomes.c.item, outcomes.c.attempt, outcomes.c.status)
-        rows = connection.execute(wanted.where(outcomes.c.job_id == job_id, these, outcomes.c.status.is_not(None)))
+        rows = connection.execute(wanted.where(these(job_id, some), outcomes.c.status.is_not(None)))
         found |= {Attempt(item, attempt): status for item, attempt, status in rows}
     return found
 
@@ -67,11 +69,18 @@ def noted(connection: Connection, job_id: str, attempts: Sequence[Attempt]) -> f
     """See `JobStore.noted`."""
     found: set[Attempt] = set()
     for some in portions(attempts):
-        these = tuple_(outcomes.c.item, outcomes.c.attempt).in_([tuple(attempt) for attempt in some])
         wanted = select(outcomes.c.item, outcomes.c.attempt)
-        rows = connection.execute(wanted.where(outcomes.c.job_id == job_id, these, outcomes.c.sent_at.is_not(None)))
+        rows = connection.execute(wanted.where(these(job_id, some), outcomes.c.sent_at.is_not(None)))
         found |= {Attempt(item, attempt) for item, attempt in rows}
     return frozenset(found)
+
+
+def these(job_id: str, attempts: Sequence[Attempt]) -> ColumnElement[bool]:
+    """The rows of these attempts. Their items are named as well, because SQLite looks pairs up in no index: it would
+    walk every outcome of the job."""
+    items = outcomes.c.item.in_(sorted({attempt.item for attempt in attempts}))
+    pairs = tuple_(outcomes.c.item, outcomes.c.attempt).in_([tuple(attempt) for attempt in attempts])
+    return (outcomes.c.job_id == job_id) & items & pairs
 
 
 def expire(database: Database, connection: Connection, job_id: str, after_ms: int) -> int:

@@ -7,13 +7,14 @@ many do, each outcome is in the counts exactly once.
 import json
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from retrograph.jobs.job import Counts
 from retrograph.jobs.outcomes import Attempt, ItemOutcome, Settled, Uncounted, judge
 from retrograph.jobs.sql.checkpoints import count_run
 from retrograph.jobs.sql.failing import add_failures, portions, resolve
 from retrograph.jobs.sql.moves import locked_now
+from retrograph.jobs.sql.outcomes import these
 from retrograph.jobs.sql.rows import summed
 from retrograph.jobs.store import FailedItem
 from retrograph.store.engine import Database
@@ -69,8 +70,7 @@ def _uncounted(connection: Connection, job_id: str) -> list[Uncounted]:
     chosen = [Attempt(item, attempt) for item, attempt in connection.execute(keys)]
     found: list[Uncounted] = []
     for some in portions(sorted(chosen)):
-        these = tuple_(outcomes.c.item, outcomes.c.attempt).in_([tuple(attempt) for attempt in some])
-        locked = select(outcomes).where(outcomes.c.job_id == job_id, these)
+        locked = select(outcomes).where(these(job_id, some))
         locked = locked.order_by(outcomes.c.item, outcomes.c.attempt).with_for_update()
         found += [_uncounted_of(row) for row in connection.execute(locked).mappings()]
     return sorted(found, key=lambda one: one.at)
