@@ -54,14 +54,15 @@ async def world(tmp_path: Path, store_url: str) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def serving(world: World, name: str) -> AsyncIterator[Server]:
+async def serving(world: World, name: str, *, pause_seconds: float = 600.0) -> AsyncIterator[Server]:
+    """Its time goes fast: ten minutes of it leave a busy machine some seconds for what a pause takes."""
     store, service = await world.process(name)
 
     async def graph() -> str:
         return world.graph
 
     try:
-        async with Fleet(service, world.clock, pause_seconds=5.0) as fleet:
+        async with Fleet(service, world.clock, pause_seconds=pause_seconds) as fleet:
             watchdog = Watchdog(store, world.clock, graph, fleet.resume)
             try:
                 yield Server(store=store, service=service, fleet=fleet, watchdog=watchdog)
@@ -134,7 +135,7 @@ async def test_a_server_that_ends_pauses_its_jobs_and_another_goes_on_at_once(wo
 
 
 async def test_what_does_not_pause_in_time_is_left_to_its_lease(world: World) -> None:
-    async with serving(world, "one") as server:
+    async with serving(world, "one", pause_seconds=5.0) as server:
         await halfway(world, server)
     job = await world.service.show("load")
     assert (job.state, job.holder) == (JobState.RUNNING, "one:1")
