@@ -34,7 +34,7 @@ class InvalidInstant(ValueError):
 
 def clean_id(raw: str) -> str:
     """The one rule for ids at every door: trimmed, NFC, 1-256 characters, no control characters, case kept."""
-    if raw.isascii() and raw.isprintable() and 0 < len(raw) <= MAX_ID_LENGTH and raw[0] != " " and raw[-1] != " ":
+    if raw.isascii() and raw.isprintable() and 0 < len(raw) <= MAX_ID_LENGTH and raw.strip() == raw:
         return raw
     text = unicodedata.normalize("NFC", raw.strip())
     if not text:

@@ -4,7 +4,7 @@ Reading is cheap and only finds out whose event it is; what it says is worked ou
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -14,8 +14,7 @@ from retrograph.facts import Facts
 
 KNOWN_VERSION: Final = 1
 """The newest `schema_version` that is understood; an event without one is of version 1."""
-
-Wire = TypeVar("Wire")
+Version: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=KNOWN_VERSION)]
 
 
 class Skipped(NamedTuple):
@@ -51,20 +50,13 @@ class _Head(msgspec.Struct):
 _HEAD: Final = msgspec.json.Decoder(_Head)
 
 
-def read(decoder: "msgspec.json.Decoder[Wire]", payload: bytes) -> Wire:
-    """Decodes a document. Raises UndecodableEvent, which says what is wrong and where, without its values."""
-    try:
-        found = decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UndecodableEvent(_why(payload, error)) from None
-    check_version(found)
-    return found
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises."""
 
 
-def check_version(found: Any) -> None:
-    """Raises UndecodableEvent where the document is of a newer version than this one knows."""
-    if found.schema_version > KNOWN_VERSION:
-        raise UndecodableEvent(_unknown_version(found.schema_version))
+def undecodable(payload: bytes, error: Exception) -> UndecodableEvent:
+    """Says what is wrong with a document and where, without its values."""
+    return UndecodableEvent(_why(payload, error))
 
 
 def day_after(instant: int) -> int:
@@ -78,16 +70,12 @@ def _why(payload: bytes, error: Exception) -> str:
         return "the event is empty"
     try:
         version = _HEAD.decode(payload).schema_version
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         version = KNOWN_VERSION
     if version > KNOWN_VERSION:
-        return _unknown_version(version)
+        return f"the event has schema_version {str(version)[:20]}, and this version knows {KNOWN_VERSION}"
     if isinstance(error, RecursionError):
         return "the event is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "the event is not UTF-8"
     return f"the event is malformed: {error}"
-
-
-def _unknown_version(version: int) -> str:
-    return f"the event has schema_version {str(version)[:20]}, and this version knows {KNOWN_VERSION}"

@@ -3,12 +3,12 @@
 `summaryId` is what the history calls `buttonOrderId`: one purchase in both forms is one fact.
 """
 
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
 from retrograph.errors import UndecodableEvent
-from retrograph.events.event import KNOWN_VERSION, Skipped, Told, day_after, read
+from retrograph.events.event import KNOWN_VERSION, UNREADABLE, Skipped, Told, Version, day_after, undecodable
 from retrograph.events.receipts import Retailer
 from retrograph.events.telling import Telling
 from retrograph.facts import InvalidId, clean_id
@@ -33,18 +33,18 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     status: Literal["PENDING", "VALIDATED", "CANCELLED"]
     retailer: Retailer | msgspec.UnsetType = msgspec.UNSET
     lines: list[OrderLine] | msgspec.UnsetType = msgspec.field(name="lineItems", default=msgspec.UNSET)
-    schema_version: Annotated[int, msgspec.Meta(ge=1)] = KNOWN_VERSION
+    schema_version: Version = KNOWN_VERSION
 
 
 class _Factoid(msgspec.Struct):
     type: str
 
 
-_ORDER: Final = msgspec.json.Decoder(Order)
+_order_of: Final = msgspec.json.Decoder(Order).decode
 _FACTOID: Final = msgspec.json.Decoder(_Factoid)
 
 
-class OrderEvent(NamedTuple):
+class OrderEvent(msgspec.Struct, frozen=True, gc=False):
     """One order that was validated or cancelled. `recorded_at` as for receipts."""
 
     user_id: str
@@ -73,11 +73,11 @@ class OrderEvent(NamedTuple):
 def decode(payload: bytes, *, recorded_at: int) -> OrderEvent | Skipped:
     """One event. Raises UndecodableEvent."""
     try:
-        order = read(_ORDER, payload)
-    except UndecodableEvent:
+        order = _order_of(payload)
+    except UNREADABLE as error:
         if _is_other(payload):
             return Skipped("other-type")
-        raise
+        raise undecodable(payload, error) from None
     if order.status == "PENDING":
         return Skipped("pending")
     if order.status == "VALIDATED":
@@ -98,5 +98,5 @@ def _is_other(payload: bytes) -> bool:
     """Whether it is a factoid of another type, whose shape is none of our concern."""
     try:
         return _FACTOID.decode(payload).type != SHOP_ORDER
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False

@@ -4,12 +4,12 @@ What they say is left as it was written: how identifiers are judged and stored i
 """
 
 from datetime import datetime
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
 from retrograph.clock import to_millis
-from retrograph.events.event import KNOWN_VERSION, Skipped, day_after, read
+from retrograph.events.event import KNOWN_VERSION, UNREADABLE, Skipped, Version, day_after, undecodable
 from retrograph.facts import InvalidId, clean_id
 
 
@@ -28,13 +28,13 @@ class IdentityDocument(msgspec.Struct, frozen=True, gc=False):
     occurred_at: datetime
     user_id: str
     identifiers: list[WireIdentifier]
-    schema_version: Annotated[int, msgspec.Meta(ge=1)] = KNOWN_VERSION
+    schema_version: Version = KNOWN_VERSION
 
 
-_DOCUMENT: Final = msgspec.json.Decoder(IdentityDocument)
+_document_of: Final = msgspec.json.Decoder(IdentityDocument).decode
 
 
-class IdentityEvent(NamedTuple):
+class IdentityEvent(msgspec.Struct, frozen=True, gc=False):
     """One sign-up or login of one user. `recorded_at` as for receipts."""
 
     user_id: str
@@ -54,7 +54,10 @@ class IdentityEvent(NamedTuple):
 
 def decode(payload: bytes, *, recorded_at: int) -> IdentityEvent | Skipped:
     """One event. Raises UndecodableEvent."""
-    document = read(_DOCUMENT, payload)
+    try:
+        document = _document_of(payload)
+    except UNREADABLE as error:
+        raise undecodable(payload, error) from None
     try:
         return IdentityEvent(clean_id(document.user_id), document, recorded_at)
     except InvalidId:

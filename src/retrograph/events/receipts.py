@@ -1,12 +1,12 @@
 """Receipts as they were processed: the topic `pipeline-v1-processed-receipt-events`, and files of the same events."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
 from retrograph.clock import to_millis
-from retrograph.events.event import KNOWN_VERSION, Skipped, Told, read
+from retrograph.events.event import KNOWN_VERSION, UNREADABLE, Skipped, Told, Version, undecodable
 from retrograph.events.telling import Telling, latest_of
 from retrograph.facts import InvalidId, clean_id
 
@@ -39,13 +39,13 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     purchased_at: datetime
     retailer: Retailer
     items: list[Item]
-    schema_version: Annotated[int, msgspec.Meta(ge=1)] = KNOWN_VERSION
+    schema_version: Version = KNOWN_VERSION
 
 
-_RECEIPT: Final = msgspec.json.Decoder(Receipt)
+_document_of: Final = msgspec.json.Decoder(Receipt).decode
 
 
-class ReceiptEvent(NamedTuple):
+class ReceiptEvent(msgspec.Struct, frozen=True, gc=False):
     """One receipt of one user. `recorded_at`: when its Kafka record was made, or its file last changed."""
 
     user_id: str
@@ -67,12 +67,11 @@ class ReceiptEvent(NamedTuple):
 
 
 def decode(payload: bytes, *, recorded_at: int) -> ReceiptEvent | Skipped:
-    """One event. Raises UndecodableEvent."""
-    return event_of(read(_RECEIPT, payload), recorded_at=recorded_at)
-
-
-def event_of(receipt: Receipt, *, recorded_at: int) -> ReceiptEvent | Skipped:
-    """The event of a document that was read otherwise, such as the rows of a table."""
+    """One event. Raises UndecodableEvent. In one go, because a call costs a tenth of what the document does."""
+    try:
+        receipt = _document_of(payload)
+    except UNREADABLE as error:
+        raise undecodable(payload, error) from None
     try:
         return ReceiptEvent(clean_id(receipt.user_id), receipt, recorded_at)
     except InvalidId:

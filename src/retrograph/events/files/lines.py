@@ -1,5 +1,6 @@
 """One event a line."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from retrograph.events.files.payload import LONGEST_BYTES, BrokenFile, Payload
@@ -38,25 +39,29 @@ class Lines:
         if not whole.strip():
             self._line, self._offset = self._line + whole.count(b"\n"), self._offset + end
             return []
-        found: list[Payload] = []
         line, offset = self._line, self._offset
         lines = whole.split(b"\n")
+        if len(whole) > self._longest:
+            self._check(lines)
+        if offset == 0 and whole.startswith(_BOM):
+            offset, lines[0] = len(_BOM), lines[0][len(_BOM) :]
+        found: list[Payload] = []
         for raw in lines if lines[-1] else lines[:-1]:
-            length = len(raw)
-            if length > self._longest:
-                raise self._endless(line, offset)
-            if offset == 0 and raw.startswith(_BOM):
-                raw = raw[len(_BOM) :]
             line += 1
-            offset += length + 1
+            offset += len(raw) + 1
             if raw and (raw[0] > _SPACE or raw.strip()):
                 found.append(Payload(line, offset, raw))
         self._line, self._offset = line, self._offset + end
-        if not lines[-1]:
-            return found
         if found and found[-1].end > self._offset:  # the last line of a file may have no end
-            found[-1] = found[-1]._replace(end=self._offset)
+            found[-1] = Payload(found[-1].line, self._offset, found[-1].content)
         return found
+
+    def _check(self, lines: Sequence[bytes]) -> None:
+        offset = self._offset
+        for number, raw in enumerate(lines):
+            if len(raw) > self._longest:
+                raise self._endless(self._line + number, offset)
+            offset += len(raw) + 1
 
     def _endless(self, line: int, offset: int) -> BrokenFile:
         return BrokenFile(f"line {line + 1}, at byte {offset:,}, is longer than {self._longest // (1 << 20)} MiB")

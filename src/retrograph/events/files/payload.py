@@ -1,6 +1,8 @@
 """What a file is taken apart into, and what can be wrong with the file itself."""
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from retrograph.errors import RetrographError
 
@@ -12,7 +14,7 @@ class BrokenFile(RetrographError):
     """The file cannot be read any further: it is cut short, or not what it says."""
 
 
-class Payload(NamedTuple):
+class Payload(msgspec.Struct, frozen=True, gc=False):
     """One event as it stands in the file.
 
     `line` counts from 1 (in an array or a table it is the number of the element or row); `end` is the byte after it,
