@@ -98,3 +98,8 @@ class LiveSettings(BaseModel):
         le=600,
         description="Seconds after which a consumer that died gives up its partitions to the others.",
     )
+    enrich: bool = Field(
+        default=False,
+        description="Whether products that events bring without a category are looked up at the Product and Category "
+        "services. An event waits at most 10 s for either, and is written without what they do not say.",
+    )

@@ -163,11 +163,18 @@ class JoinsIdentities(Protocol):
     async def join(self, facts: Sequence[IdentityFacts]) -> object: ...
 
 
-class _Purchases:
-    """Events about purchases, whichever document brings them."""
+class Enriches(Protocol):
+    """Whoever knows more about what events name: see `loading.enrichment`."""
 
-    def __init__(self, writer: JoinsFacts) -> None:
+    async def enriched(self, facts: Sequence[Facts]) -> list[Facts]: ...
+
+
+class _Purchases:
+    """Events about purchases, whichever document brings them. `catalogue`: who is asked what they leave out."""
+
+    def __init__(self, writer: JoinsFacts, catalogue: Enriches | None = None) -> None:
         self._writer = writer
+        self._catalogue = catalogue
 
     def facts(self, event: PurchaseEvent, left_out: Counter[str]) -> Facts | None:
         told = event.told()
@@ -182,6 +189,8 @@ class _Purchases:
         return Facts(user=user, shared=join_shared([each.shared for each in facts]))
 
     async def write(self, facts: Sequence[Facts]) -> list[Exception | None]:
+        if self._catalogue is not None:
+            facts = await self._catalogue.enriched(facts)
         ends = await asyncio.gather(*(self._writer.join(each) for each in facts), return_exceptions=True)
         return [_end(end) for end in ends]
 

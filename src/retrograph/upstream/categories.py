@@ -62,6 +62,10 @@ class Categories:
         """What is known of each of these categories; `UNKNOWN` where the service answers 404."""
         return await self._lookups.get(category_ids, turn or self.service.turn)
 
+    def remembered(self, category_ids: Iterable[str]) -> dict[str, KnownCategory]:
+        """What is known of those of these categories that were asked for within the last day."""
+        return self._lookups.remembered(category_ids)
+
     async def check(self) -> None:
         """Raises ConfigurationError where the URL is not this service, DependencyDown where nothing answers."""
         await self.service.probe("/v1/categories/retrograph-check", may_be_unknown=True)

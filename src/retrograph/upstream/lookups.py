@@ -64,6 +64,12 @@ class Lookups(Generic[V]):
             await bounded([partial(self._bring, batch, found) for batch in batches], SIDE_BY_SIDE)
         return found
 
+    def remembered(self, keys: Iterable[str]) -> dict[str, V]:
+        """Those of the values that nobody has to be asked for."""
+        found: dict[str, V] = {}
+        self._memory.recall(keys, found)
+        return found
+
     async def close(self) -> None:
         """Ends the calls under way."""
         tasks = {flight.task for flight in self._flights.values()}

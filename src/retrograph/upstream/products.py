@@ -62,6 +62,10 @@ class Products:
         """What is known of each of these products; `UNKNOWN` for those the service leaves out."""
         return await self._lookups.get(product_ids, turn or self.service.turn)
 
+    def remembered(self, product_ids: Iterable[str]) -> dict[str, KnownProduct]:
+        """What is known of those of these products that were asked for within the last day."""
+        return self._lookups.remembered(product_ids)
+
     async def check(self) -> None:
         """Raises ConfigurationError where the URL is not this service, DependencyDown where nothing answers."""
         await self.service.probe(_PATH, body=msgspec.json.encode(_Question([])))

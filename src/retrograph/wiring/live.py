@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 from typing import Final
 
@@ -22,6 +22,7 @@ from retrograph.live.lane import Means, Tally, Writes
 from retrograph.loading.events import EventLoad, Factoids, IdentityEvents, Receipts
 from retrograph.loading.identity_events import JudgedEvents
 from retrograph.wiring.identity import check_extra, identifiers_of
+from retrograph.wiring.upstream import open_enrichment
 
 RESTART_SECONDS: Final = 5.0
 END_SECONDS: Final = 30.0
@@ -158,10 +159,12 @@ async def open_live(
     settings: Settings, topics: Sequence[Topic], graph: GraphStore, gate: Gate, clock: Clock
 ) -> AsyncIterator[Live]:
     """The consumers of these topics, not yet running. Raises ConfigurationError, UsageError."""
-    async with GraphWriter(graph, clock) as writer:
+    async with AsyncExitStack() as stack:
+        writer = await stack.enter_async_context(GraphWriter(graph, clock))
+        catalogue = await stack.enter_async_context(open_enrichment(settings, clock)) if settings.live.enrich else None
         writes: dict[Form, Writes] = {
-            "receipts": EventLoad(Receipts(writer), gate, graph.ping),
-            "factoids": EventLoad(Factoids(writer), gate, graph.ping),
+            "receipts": EventLoad(Receipts(writer, catalogue), gate, graph.ping),
+            "factoids": EventLoad(Factoids(writer, catalogue), gate, graph.ping),
         }
         if any(topic.form == "identity" for topic in topics):
             check_extra()

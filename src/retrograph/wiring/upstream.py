@@ -9,7 +9,9 @@ from pydantic import SecretStr
 from retrograph.clock import Clock, SystemClock
 from retrograph.config import Endpoint, Settings
 from retrograph.errors import DependencyDown
+from retrograph.jobs.definitions import SERVICE_RATE
 from retrograph.jobs.pacing import Pacer
+from retrograph.loading.enrichment import Enrichment
 from retrograph.loading.user_history import HistoryServices
 from retrograph.upstream.categories import Categories
 from retrograph.upstream.http import CallWatcher, Http, HttpLimits, Pace
@@ -46,13 +48,36 @@ def history_services(
     def service(endpoint: Endpoint) -> Service:
         return Service(http, _client_endpoint(settings, endpoint), pace(endpoint.service), watcher)
 
+    receipts = PurchaseHistory(service(settings.required_endpoint("purchase_history")))
+    orders = ShopOrders(service(settings.required_endpoint("shop_orders")))
+    products, categories = _catalogues(settings, service, clock)
+    return HistoryServices(receipts=receipts, orders=orders, products=products, categories=categories)
+
+
+@asynccontextmanager
+async def open_enrichment(settings: Settings, clock: Clock) -> AsyncIterator[Enrichment]:
+    """Who is asked about products of live events. Raises ConfigurationError for a service that is not configured."""
+    http = http_client(settings, clock)
+
+    def service(endpoint: Endpoint) -> Service:
+        return Service(http, _client_endpoint(settings, endpoint), Pacer(clock, SERVICE_RATE))
+
+    products, categories = _catalogues(settings, service, clock)
+    try:
+        yield Enrichment(products, categories, clock)
+    finally:
+        await products.close()
+        if categories is not None:
+            await categories.close()
+        await http.close()
+
+
+def _catalogues(
+    settings: Settings, service: Callable[[Endpoint], Service], clock: Clock
+) -> tuple[Products, Categories | None]:
     categories = settings.endpoint("categories")
-    return HistoryServices(
-        receipts=PurchaseHistory(service(settings.required_endpoint("purchase_history"))),
-        orders=ShopOrders(service(settings.required_endpoint("shop_orders"))),
-        products=Products(service(settings.required_endpoint("products")), clock),
-        categories=Categories(service(categories), clock) if categories else None,
-    )
+    products = Products(service(settings.required_endpoint("products")), clock)
+    return products, Categories(service(categories), clock) if categories else None
 
 
 async def check_upstream(settings: Settings) -> None:
