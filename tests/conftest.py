@@ -20,6 +20,7 @@ from tests.servers.keycloak import KeycloakServer
 from tests.servers.neo4j import LTS, PRESENT, Neo4jServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
+from tests.servers.secured_kafka import SecuredKafkaServer
 from tests.servers.server import Server
 from tests.servers.toxiproxy import ToxiproxyServer
 from tests.servers.versitygw import VersitygwServer
@@ -40,6 +41,7 @@ NEEDED_BY = {
     "postgres": ("postgres",),
     "postgres_url": ("postgres",),
     "redis": ("redis",),
+    "secured_kafka": ("secured_kafka",),
     "toxiproxy": ("toxiproxy",),
     "versitygw": ("versitygw",),
 }
@@ -84,6 +86,12 @@ def keycloak() -> Iterator[KeycloakServer]:
 def kafka() -> Iterator[KafkaServer]:
     """A Kafka broker at `brokers`; tests make topics of their own with `create_topics`."""
     yield from _serve("kafka", KafkaServer())
+
+
+@pytest.fixture(scope="session")
+def secured_kafka() -> Iterator[SecuredKafkaServer]:
+    """Another cluster: who enters at `entrance` needs TLS, `user` and `password`."""
+    yield from _serve("secured_kafka", SecuredKafkaServer())
 
 
 @pytest.fixture(scope="session")

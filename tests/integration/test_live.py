@@ -45,12 +45,10 @@ def stream(kafka: KafkaServer) -> Iterator[Stream]:
     made.close()
 
 
-@pytest.fixture
-def loaded(tmp_path: Any, history: History, users: list[str]) -> Any:
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory, _history: History, users: list[str]) -> Any:
     """The digest of those users' histories, loaded while nothing else happened."""
-    directory = tmp_path / "loaded"
-    directory.mkdir()
-    place = Place(directory, history)
+    place = Place(tmp_path_factory.mktemp("loaded"), _history)
     place.load(users)
     return place.digest()
 
@@ -71,6 +69,14 @@ def test_load_then_replay_and_the_other_way_round(
     assert before.digest("--only", "purchases")["facts"] == loaded["facts"]
     before.load(users)
     assert before.digest() == loaded
+
+
+def test_events_alone_make_the_graph_of_a_load_where_categories_are_looked_up(
+    place: Place, stream: Stream, events: list[Event], loaded: Any
+) -> None:
+    stream.publish(events)
+    stream.consumed(place.cli.with_settings(live_enrich="true"))
+    assert place.digest() == loaded
 
 
 def test_a_consumer_that_is_killed_and_one_that_joins_lose_nothing(

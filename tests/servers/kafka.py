@@ -24,11 +24,11 @@ CONFIGURATION = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
-listeners=PLAINTEXT://{host}:{port},PROXIED://{host}:{behind_proxy},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port},PROXIED://{host}:{proxied}
+listeners=PLAINTEXT://{host}:{port},{listener}://{host}:{behind_proxy},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port},{listener}://{host}:{proxied}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT
 log.dirs={data}
 num.partitions=1
 offsets.topic.num.partitions=1
@@ -49,12 +49,14 @@ class KafkaServer(Server):
     """One broker. Clients that shall be disturbed connect to `proxied`, where a proxy of `behind_proxy` must listen."""
 
     start_timeout: ClassVar[float] = 120.0
+    listener: ClassVar[str] = "PROXIED"
 
     def __init__(self) -> None:
         super().__init__()
         self.controller = free_port()
         self.behind_proxy = free_port()
         self.proxied = free_port()
+        self._client: AdminClient | None = None
 
     @property
     def title(self) -> str:
@@ -73,22 +75,32 @@ class KafkaServer(Server):
         self._properties.write_text(
             CONFIGURATION.format(
                 host=HOST,
+                listener=self.listener,
                 port=self.port,
                 controller=self.controller,
                 behind_proxy=self.behind_proxy,
                 proxied=self.proxied,
                 data=self.folder / "data",
             )
+            + self.secured()
         )
         # An id that begins with "-" would be read as an option.
         cluster = "R" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
+        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties), *self.accounts()]
         subprocess.run(
             [self._java(), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{self._jars()}/*", *tool],
             capture_output=True,
             check=True,
             timeout=120,
         )
+
+    def secured(self) -> str:
+        """Further lines of the configuration."""
+        return ""
+
+    def accounts(self) -> list[str]:
+        """Options that give the new cluster its users."""
+        return []
 
     def command(self) -> list[str]:
         memory = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -105,19 +117,22 @@ class KafkaServer(Server):
 
     def create_topics(self, names: Iterable[str], partitions: int = 1) -> None:
         """Makes topics; returns when they are there."""
-        admin = self._admin()  # what it has begun ends with it
-        for made in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+        for made in self._admin().create_topics([NewTopic(name, partitions, 1) for name in names]).values():
             made.result(30)
 
     def forget_records(self, topic: str, partitions: int) -> None:
         """Removes all that a topic holds, as its retention would: later records keep counting on."""
-        admin = self._admin()
         ends = [TopicPartition(topic, number, OFFSET_END) for number in range(partitions)]
-        for done in admin.delete_records(ends).values():
+        for done in self._admin().delete_records(ends).values():
             done.result(30)
 
     def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+        """Kept: one that is let go of while an answer is on its way may take the process with it."""
+        if self._client is None:
+            self._client = AdminClient(
+                {"bootstrap.servers": self.brokers, "log_level": 0, "reconnect.backoff.max.ms": 200}
+            )
+        return self._client
 
     @property
     def _properties(self) -> Path:

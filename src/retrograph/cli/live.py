@@ -42,12 +42,13 @@ async def _live(settings: "Settings", only: list[str], migrate: bool) -> None:
     from retrograph.wiring.enrolments import open_enrolled
     from retrograph.wiring.flags import open_gate
     from retrograph.wiring.graphs import build_graph
-    from retrograph.wiring.live import open_live, topics_of
+    from retrograph.wiring.live import check_clusters, open_live, topics_of
     from retrograph.wiring.opening import Opening
     from retrograph.wiring.recounting import recounted
 
     clock = SystemClock()
     topics = topics_of(settings, only)
+    await check_clusters(topics)
     opening = Opening(build_graph(settings, settings.graph, clock), migrate=migrate)
     try:
         await opening.at_once_or_later()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.util import find_spec
 from typing import Final
 
@@ -11,7 +11,7 @@ import structlog
 from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.config.live import FactoidsSettings, IdentityEventsSettings, KafkaSettings, ReceiptEventsSettings
-from retrograph.errors import ConfigurationError, MissingExtra, RetrographError
+from retrograph.errors import ConfigurationError, DependencyDown, MissingExtra, RetrographError
 from retrograph.flags.gate import Gate
 from retrograph.graph.identity_writer import IdentityWriter
 from retrograph.graph.store import GraphStore
@@ -85,6 +85,17 @@ def _cluster(own: KafkaSettings, common: KafkaSettings) -> Cluster | None:
     )
 
 
+async def check_clusters(topics: Sequence[Topic]) -> None:
+    """Raises ConfigurationError where a cluster does not let us in. One that is away is waited for later."""
+    from retrograph.live.kafka.groups import KafkaGroups
+
+    async def check(topic: Topic) -> None:
+        with suppress(DependencyDown):
+            await KafkaGroups().ping(topic)
+
+    await asyncio.gather(*map(check, topics))
+
+
 class Live:
     """The consumers of this process."""
 
@@ -129,8 +140,8 @@ class Live:
 
     async def _consumed(self, topic: Topic) -> None:
         while not self._ending.is_set():
-            consumer = self._consumers[topic.name] = Consumer(self._means(topic))
             try:
+                consumer = self._consumers[topic.name] = Consumer(self._means(topic))
                 await consumer.run()
             except RetrographError as error:
                 _log.warning("consumer-broke-off", topic=topic.name, error=str(error))

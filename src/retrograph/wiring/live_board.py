@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from retrograph.clock import Clock, to_millis
 from retrograph.config import Settings
-from retrograph.errors import ConfigurationError, DependencyDown, MissingExtra, RetrographError
+from retrograph.errors import ConfigurationError, MissingExtra, RetrographError
 from retrograph.live.cluster import Topic
 from retrograph.live.lag import Lag, judged
 from retrograph.live.lane import Tally
@@ -119,7 +119,7 @@ class LiveBoard:
 
         try:
             await asyncio.gather(*(KafkaGroups().ping(topic) for topic in self.topics))
-        except DependencyDown:
+        except RetrographError:
             return False
         return True
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -12,9 +11,10 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from retrograph.errors import DependencyDown, NotFound, UsageError
-from retrograph.live.cluster import Cluster, Topic
+from retrograph.live.cluster import Topic
 from retrograph.live.dead_letters import dead_letter_topic
-from retrograph.live.kafka.client import ASK_SECONDS, REPLAY_GROUP, client_settings, down
+from retrograph.live.kafka.admin import admin_of, metadata, told
+from retrograph.live.kafka.client import ASK_SECONDS, REPLAY_GROUP, made
 from retrograph.live.lag import Seen
 from retrograph.live.log import DEPENDENCY
 
@@ -22,7 +22,6 @@ LOOK_SECONDS: Final = 3.0
 """How long to wait for the oldest unread records: their age is told where they come in time."""
 
 
-PING_SECONDS: Final = 3.0
 TRIES: Final = 10
 TRY_SECONDS: Final = 0.5
 
@@ -49,12 +48,12 @@ class KafkaGroups:
         return await _in_thread(_dead, topic)
 
     async def ping(self, topic: Topic) -> None:
-        """Raises DependencyDown unless the topic's cluster answers."""
-        await _in_thread(lambda of: _admin(of.cluster).list_topics(of.name, timeout=PING_SECONDS), topic)
+        """Raises DependencyDown unless the topic's cluster answers, ConfigurationError where it does not let us in."""
+        await _in_thread(lambda of: metadata(of.cluster, of.name), topic)
 
     async def look(self, topic: Topic) -> None:
-        """Raises NotFound where there is no such topic, DependencyDown."""
-        await _in_thread(lambda of: _partitions(_admin(of.cluster), of), topic)
+        """Raises NotFound where there is no such topic, ConfigurationError, DependencyDown."""
+        await _in_thread(lambda of: _partitions(of), topic)
 
     async def reset(self, topic: Topic, *, latest: bool = False) -> int:
         """Commits the earliest offset (or the latest one) for every partition whose committed offset is lost; returns
@@ -73,15 +72,9 @@ async def _in_thread(work: Callable[[Topic], T], topic: Topic) -> T:
                 await asyncio.sleep(TRY_SECONDS)
         return await asyncio.to_thread(work, topic)
     except KafkaException as error:
-        raise down(error) from error
+        raise told(topic.cluster, error) from error
     except TimeoutError as error:
         raise DependencyDown(DEPENDENCY, f"Kafka at {topic.cluster.brokers} does not answer") from error
-
-
-@lru_cache(maxsize=8)
-def _admin(cluster: Cluster) -> AdminClient:
-    """One for each cluster, kept: to let go of one whose questions are not all answered ends the process."""
-    return AdminClient(client_settings(cluster) | {"log_level": 2})
 
 
 def _answered(answers: "Mapping[K, Future[T]]") -> dict[K, T]:
@@ -91,8 +84,8 @@ def _answered(answers: "Mapping[K, Future[T]]") -> dict[K, T]:
 
 
 def _seen(topic: Topic) -> list[Seen]:
-    admin = _admin(topic.cluster)
-    places = _partitions(admin, topic)
+    admin = admin_of(topic.cluster)
+    places = _partitions(topic)
     first = _ends(admin, places, _EARLIEST)
     end = _ends(admin, places, _LATEST)
     committed = _committed(admin, topic, places)
@@ -115,8 +108,8 @@ def _next(seen: Seen) -> int:
     return seen.first if seen.committed is None or seen.lost else seen.committed
 
 
-def _partitions(admin: AdminClient, topic: Topic) -> list[TopicPartition]:
-    found = admin.list_topics(topic.name, timeout=ASK_SECONDS).topics[topic.name]
+def _partitions(topic: Topic) -> list[TopicPartition]:
+    found = metadata(topic.cluster, topic.name).topics[topic.name]
     if found.error is not None:
         if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise NotFound(f"Kafka at {topic.cluster.brokers} has no topic {topic.name}")
@@ -154,7 +147,7 @@ def _oldest(topic: Topic, offsets: Mapping[int, int]) -> dict[int, int]:
     if not offsets:
         return {}
     own = {"group.id": f"{topic.group}-lag", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-    consumer = Consumer(client_settings(topic.cluster) | own | {"log_level": 2, "queued.max.messages.kbytes": 1024})
+    consumer = made(Consumer, topic.cluster, own | {"log_level": 2, "queued.max.messages.kbytes": 1024})
     found: dict[int, int] = {}
     try:
         consumer.assign([TopicPartition(topic.name, number, offset) for number, offset in offsets.items()])
@@ -173,9 +166,9 @@ def _oldest(topic: Topic, offsets: Mapping[int, int]) -> dict[int, int]:
 
 def _dead(topic: Topic) -> int:
     letters = replace(topic, name=dead_letter_topic(topic.name), group=REPLAY_GROUP)
-    admin = _admin(topic.cluster)
+    admin = admin_of(topic.cluster)
     try:
-        places = _partitions(admin, letters)
+        places = _partitions(letters)
     except NotFound:
         return 0
     first, end = _ends(admin, places, _EARLIEST), _ends(admin, places, _LATEST)
@@ -184,8 +177,8 @@ def _dead(topic: Topic) -> int:
 
 
 def _reset(topic: Topic, latest: bool) -> int:
-    admin = _admin(topic.cluster)
-    places = _partitions(admin, topic)
+    admin = admin_of(topic.cluster)
+    places = _partitions(topic)
     if _read(admin, topic):
         raise UsageError(f"the group {topic.group} still has consumers: stop them first, then reset it")
     first = _ends(admin, places, _EARLIEST)

@@ -14,13 +14,13 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from retrograph.errors import DependencyDown, NotFound
 from retrograph.live.cluster import Cluster
 from retrograph.live.dead_letters import DeadLetter, Filed, dead_letter_topic
-from retrograph.live.kafka.client import ASK_SECONDS, REPLAY_GROUP, client_settings, down
+from retrograph.live.kafka.admin import admin_of, metadata, told
+from retrograph.live.kafka.client import ASK_SECONDS, REPLAY_GROUP, made
 from retrograph.live.log import DEPENDENCY
 
 SEND_SECONDS: Final = 30.0
@@ -37,7 +37,7 @@ class KafkaDeadLetters:
     """See `live.dead_letters`: both ports, for the topics of one cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._settings = client_settings(cluster) | {"log_level": 2}
+        self._cluster = cluster
         self._made: Producer | None = None
         self._there: set[str] = set()
         self._turn = asyncio.Lock()
@@ -45,12 +45,12 @@ class KafkaDeadLetters:
     async def send(self, letters: Sequence[DeadLetter]) -> None:
         async with self._turn:
             for topic in {letter.topic for letter in letters} - self._there:
-                await _in_thread(self._ensure, dead_letter_topic(topic))
+                await self._in_thread(self._ensure, dead_letter_topic(topic))
                 self._there.add(topic)
-            await _in_thread(self._send, [_of_letter(letter) for letter in letters])
+            await self._in_thread(self._send, [_of_letter(letter) for letter in letters])
 
     async def filed(self, topic: str) -> AsyncIterator[Filed]:
-        places = await _in_thread(self._places, topic, False)
+        places = await self._in_thread(self._places, topic, False)
         async for page in self._pages(places):
             for filed in page:
                 yield filed
@@ -58,29 +58,34 @@ class KafkaDeadLetters:
     async def replay(self, topic: str) -> int:
         """Each page is acknowledged by the topic before it counts as replayed; a crash between sends it twice, which
         changes nothing."""
-        places = await _in_thread(self._places, topic, True)
+        places = await self._in_thread(self._places, topic, True)
         count = 0
         async for page in self._pages(places):
-            await _in_thread(self._send, [_of_filed(topic, filed) for filed in page])
-            await _in_thread(self._replayed, topic, page)
+            await self._in_thread(self._send, [_of_filed(topic, filed) for filed in page])
+            await self._in_thread(self._replayed, topic, page)
             count += len(page)
         return count
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        try:
+            return await asyncio.to_thread(work, *args, **named)
+        except KafkaException as error:
+            raise told(self._cluster, error) from error
 
     @property
     def _producer(self) -> Producer:
         if self._made is None:
-            own = {"enable.idempotence": True, "message.timeout.ms": int(SEND_SECONDS * 1000)}
-            self._made = Producer(self._settings | own)
+            own = {"enable.idempotence": True, "message.timeout.ms": int(SEND_SECONDS * 1000), "log_level": 2}
+            self._made = made(Producer, self._cluster, own)
         return self._made
 
     def _ensure(self, topic: str) -> None:
         """Makes the topic where there is none, with what the cluster gives new ones."""
-        admin = AdminClient(self._settings)
-        if topic in admin.list_topics(timeout=ASK_SECONDS).topics:
+        if topic in metadata(self._cluster).topics:
             return
-        for made in admin.create_topics([NewTopic(topic, 1)]).values():
+        for begun in admin_of(self._cluster).create_topics([NewTopic(topic, 1)]).values():
             try:
-                made.result(ASK_SECONDS)
+                begun.result(ASK_SECONDS)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
@@ -102,17 +107,17 @@ class KafkaDeadLetters:
             raise DependencyDown(DEPENDENCY, f"Kafka: {why}")
 
     def _consumer(self) -> Consumer:
-        own = {"group.id": REPLAY_GROUP, "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-        return Consumer(self._settings | own)
+        own = {"group.id": REPLAY_GROUP, "enable.auto.commit": False, "auto.offset.reset": "earliest", "log_level": 2}
+        return made(Consumer, self._cluster, own)
 
     def _places(self, topic: str, replayed: bool) -> list[tuple[TopicPartition, int]]:
         """Where to begin in each partition, and where it ends now. `replayed`: leave out what was."""
         name = dead_letter_topic(topic)
+        found = metadata(self._cluster).topics.get(name)
+        if found is None:
+            raise NotFound(f"there are no dead letters: the topic {name} does not exist")
         consumer = self._consumer()
         try:
-            found = consumer.list_topics(timeout=ASK_SECONDS).topics.get(name)
-            if found is None:
-                raise NotFound(f"there are no dead letters: the topic {name} does not exist")
             places = [TopicPartition(name, number) for number in found.partitions]
             done = {place.partition: place.offset for place in consumer.committed(places, timeout=ASK_SECONDS)}
             ends = []
@@ -132,14 +137,14 @@ class KafkaDeadLetters:
                 consumer.assign([place])
                 reached, empty = place.offset, 0
                 while reached < end and empty < EMPTY_POLLS:
-                    found = await _in_thread(consumer.consume, PAGE, 1.0)
+                    found = await self._in_thread(consumer.consume, PAGE, 1.0)
                     page = [_filed(message) for message in found if message.error() is None]
                     empty = 0 if page else empty + 1
                     if page:
                         reached = page[-1].place[1] + 1
                         yield [filed for filed in page if filed.place[1] < end]
             finally:
-                await _in_thread(consumer.close)
+                await self._in_thread(consumer.close)
 
     def _replayed(self, topic: str, page: Sequence[Filed]) -> None:
         number, offset = page[-1].place
@@ -149,13 +154,6 @@ class KafkaDeadLetters:
             consumer.commit(offsets=[place], asynchronous=False)
         finally:
             consumer.close()
-
-
-async def _in_thread(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    try:
-        return await asyncio.to_thread(work, *args, **named)
-    except KafkaException as error:
-        raise down(error) from error
 
 
 def _of_letter(letter: DeadLetter) -> dict[str, Any]:

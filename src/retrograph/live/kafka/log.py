@@ -25,7 +25,7 @@ from confluent_kafka import (
 
 from retrograph.errors import DependencyDown
 from retrograph.live.cluster import Topic
-from retrograph.live.kafka.client import client_settings, down
+from retrograph.live.kafka.client import down, made
 from retrograph.live.log import DEPENDENCY, Member, Partition, Polled, Record
 from retrograph.loading.events import Received
 
@@ -50,9 +50,10 @@ class KafkaLog:
         self._interrupted = False
         self._member: Member
         self._loop: asyncio.AbstractEventLoop
-        self._consumer = Consumer(
-            client_settings(topic.cluster)
-            | {
+        self._consumer = made(
+            Consumer,
+            topic.cluster,
+            {
                 "group.id": topic.group,
                 "partition.assignment.strategy": "cooperative-sticky",
                 "auto.offset.reset": "error",
@@ -65,7 +66,7 @@ class KafkaLog:
                 "topic.metadata.refresh.interval.ms": 30_000,
                 "error_cb": self._failed,
                 "log_level": 2,
-            }
+            },
         )
 
     def join(self, member: Member) -> None:
