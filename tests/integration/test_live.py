@@ -198,3 +198,18 @@ def test_lag_is_told_with_what_it_means(place: Place, stream: Stream, events: li
         terminated(process)
     gone = place.cli.with_settings(kafka_brokers="127.0.0.1:9").run("live", "lag")
     assert gone.code == 3
+
+
+def test_the_sandbox_publishes_its_history_and_again_changes_nothing(place: Place, stream: Stream) -> None:
+    cli = place.cli.with_settings(**stream.settings())
+    digests = []
+    with stream.consuming(place.cli) as process:
+        for _ in range(2):
+            sent = ended(cli.run("sandbox", "publish", "--users", "5", "--json"))
+            assert sent.keys() == {"receipts", "factoids", "identity"}
+            stream.until_read()
+            digests.append(place.digest())
+        told = terminated(process).err
+    assert f"{2 * sent['receipts']:,} events" in told
+    assert digests[0] == digests[1]
+    assert digests[0]["facts"] > 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retrograph.cli import sandbox_events
+from retrograph.cli import sandbox_events, sandbox_publish
 from retrograph.cli.output import print_json, print_line, say
 from retrograph.cli.session import run_until_interrupted
 from retrograph.errors import UsageError
@@ -90,6 +90,7 @@ def sandbox(
 
 
 app.command("events")(sandbox_events.events)
+app.command("publish")(sandbox_publish.publish)
 
 
 @app.command("users")

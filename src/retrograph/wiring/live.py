@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -85,15 +85,28 @@ def _cluster(own: KafkaSettings, common: KafkaSettings) -> Cluster | None:
     )
 
 
+async def look_at_clusters(topics: Sequence[Topic]) -> None:
+    """Raises ConfigurationError where a cluster does not let us in, DependencyDown where it does not answer."""
+    from retrograph.live.kafka.groups import KafkaGroups
+
+    await asyncio.gather(*(KafkaGroups().ping(topic) for topic in topics))
+
+
 async def check_clusters(topics: Sequence[Topic]) -> None:
     """Raises ConfigurationError where a cluster does not let us in. One that is away is waited for later."""
-    from retrograph.live.kafka.groups import KafkaGroups
 
     async def check(topic: Topic) -> None:
         with suppress(DependencyDown):
-            await KafkaGroups().ping(topic)
+            await look_at_clusters([topic])
 
     await asyncio.gather(*map(check, topics))
+
+
+def client_of(topic: Topic) -> dict[str, Any]:
+    """What lets any Kafka client into the topic's cluster."""
+    from retrograph.live.kafka.client import client_settings
+
+    return client_settings(topic.cluster)
 
 
 class Live:
