@@ -12,6 +12,7 @@ from typing import Final
 from bench import (
     embedded_rows,
     engine_rows,
+    file_load_rows,
     file_rows,
     flag_rows,
     identity_rows,
@@ -40,6 +41,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *jobs_rows.ROWS,
     *queue_rows.ROWS,
     *file_rows.ROWS,
+    *file_load_rows.ROWS,
 )
 
 

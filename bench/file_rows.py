@@ -76,7 +76,8 @@ async def _decoding(options: Options) -> AsyncIterator[Sides]:
     yield Sides(ours=ours, reference=reference)
 
 
-async def _loaded(folder: Path, store: Path) -> Any:
+async def loaded(folder: Path, store: Path) -> Any:
+    """The job that reads the receipts of a folder into a new file."""
     url = Url(f"sqlite:///{store}")
     async with open_service(Settings(graph=url, store=url), starts=True, graph=True) as service:
         chosen = FilesChosen(uri=f"file://{folder}", events="receipts")
@@ -97,7 +98,7 @@ async def _small_files(options: Options) -> AsyncIterator[Sides]:
         async def ours() -> Lap:
             store, watch = Path(name) / f"{next(laps)}.db", Stopwatch()
             with watch.running():
-                job = await _loaded(folder, store)
+                job = await loaded(folder, store)
             assert job.counts.processed == count
             return watch.lap(count)
 

@@ -3,9 +3,11 @@
 import gzip
 import json
 import time
+import zlib
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tests.integration.command_line import PATIENCE_SECONDS, CommandLine
 from tests.integration.event_files import digest, ended_objects, failures, load, receipt, row
@@ -33,6 +35,17 @@ FINE: dict[str, tuple[bytes, int]] = {
 }
 
 
+def large_ones() -> dict[str, tuple[bytes, str]]:
+    """Those that would fill the memory of whoever takes them for what they say."""
+    packer = zlib.compressobj(1, wbits=31)
+    bomb = b"".join(packer.compress(b"\n" * (1 << 20)) for _ in range(140)) + packer.flush()
+    return {
+        "endless.json": (b'{"user_id": "' + b"x" * (17 << 20), "line 1, at byte 0, is longer than 16 MiB"),
+        "bomb.json.gz": (bomb, "unpacks to more than 200 times its size"),
+        "bomb.json.zst": (zstandard.compress(b"\n" * (140 << 20)), "unpacks to more than 200 times its size"),
+    }
+
+
 @pytest.mark.parametrize("where", ["file", "s3"])
 def test_a_hostile_object_fails_alone_and_says_why(
     cli: CommandLine, tmp_path: Path, request: pytest.FixtureRequest, where: str
@@ -41,7 +54,8 @@ def test_a_hostile_object_fails_alone_and_says_why(
     if where == "s3":
         server: VersitygwServer = request.getfixturevalue("entered")
         uri = f"s3://{server.new_bucket()}"
-    for key, (content, _) in {**HOSTILE, **FINE}.items():
+    hostile = {**HOSTILE, **large_ones()}
+    for key, (content, _) in {**hostile, **FINE}.items():
         if where == "s3":
             server.client().put_object(Bucket=uri.removeprefix("s3://"), Key=key, Body=content)
         else:
@@ -51,10 +65,10 @@ def test_a_hostile_object_fails_alone_and_says_why(
     done = load(cli, uri, "--events", "receipts", "--map", "user_id=member")
 
     assert done.code == 1, done.err
-    assert (done.json["state"], done.json["processed"], done.json["failed"]) == ("succeeded", len(FINE), len(HOSTILE))
+    assert (done.json["state"], done.json["processed"], done.json["failed"]) == ("succeeded", len(FINE), len(hostile))
     told = failures(cli, done.json["key"])
-    assert told.keys() == HOSTILE.keys()
-    for key, (_, why) in HOSTILE.items():
+    assert told.keys() == hostile.keys()
+    for key, (_, why) in hostile.items():
         assert why in told[key], (key, told[key])
     for key, (_, events) in FINE.items():
         found = row(tmp_path, f"SELECT state, events, undecodable, mistakes FROM job_objects WHERE key = '{key}'")
