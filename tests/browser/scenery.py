@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from tests.browser.archive import write_files
 from tests.browser.looking import ended
 from tests.browser.stage import Stage
 from tests.integration.server_process import wait_for
@@ -31,9 +32,13 @@ def furnish(stage: Stage) -> list[Scene]:
         Scene("jobs-empty", "/jobs?q=nothing-is-called-so"),
         Scene("purchases", "/purchases"),
         Scene("identity", "/identity"),
+        Scene("event-files", "/event-files"),
         Scene("start", "/start"),
         Scene("start-purchases", "/start/purchases"),
         Scene("start-identity", "/start/identity"),
+        Scene("start-events", f"/start/events?like={jobs['archive-2017']}"),
+        Scene("job-events", f"/jobs/{jobs['archive-2017-again']}"),
+        Scene("job-objects", f"/jobs/{jobs['archive-2017']}/objects"),
         Scene("job", f"/jobs/{jobs[RUNNING]}"),
         Scene("job-stopped", f"/jobs/{jobs['purchases-2016']}"),
         Scene("job-dry-run", f"/jobs/{jobs['purchases-2017:dry-run']}"),
@@ -65,6 +70,23 @@ def _identity(stage: Stage) -> str:
     job = stage.start("identity")
     wait_for(lambda: ended(stage, "identity"), "all users")
     return str(job["job_id"])
+
+
+def _files(stage: Stage) -> str:
+    uri = write_files(stage.files / "archive-2017", 24, broken=2)
+    job = stage.start("archive-2017", "events", uri=uri, events="receipts")
+    wait_for(lambda: ended(stage, "archive-2017"), "the files")
+    return str(job["job_id"])
+
+
+def _files_again(stage: Stage) -> str:
+    """Without a key, so that they are known to be the same."""
+    body = {"kind": "events", "uri": f"file://{stage.files}/archive-2017", "pattern": "*.gz", "events": "receipts"}
+    first = stage.ask("POST", "/jobs", body)["job"]["key"]
+    wait_for(lambda: ended(stage, first), "the files")
+    again = stage.ask("POST", "/jobs", body)["job"]
+    wait_for(lambda: ended(stage, again["key"]), "the files again")
+    return str(again["job_id"])
 
 
 def _with_failures(stage: Stage) -> str:
@@ -112,6 +134,8 @@ def _running(stage: Stage) -> str:
 
 _JOBS: Final[dict[str, Callable[[Stage], str]]] = {
     "identity": _identity,
+    "archive-2017": _files,
+    "archive-2017-again": _files_again,
     "purchases-2017": _with_failures,
     "purchases-2017:dry-run": _dry,
     "purchases-2016": _stopped,

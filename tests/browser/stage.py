@@ -1,5 +1,6 @@
 """What browser tests look at: the real server over real jobs, a users table and a sandbox that can misbehave."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ FLAGS = """flags:
       - {name: Everybody, rollout: 0}
 internal_users: {suffixes: ["@example.com"]}
 """
+CREDENTIALS = json.dumps({"archive-reader": {"role_arn": "arn:aws:iam::123456789012:role/archive-reader"}})
 WINDOW = {"as_of": "2018-01-02", "lookback_days": 365}
 
 
@@ -32,6 +34,8 @@ class Stage:
     server: ServerProcess
     history: History
     token: str
+    files: Path
+    """The folder below which the server may read event files."""
 
     @property
     def url(self) -> str:
@@ -79,9 +83,11 @@ def stage(directory: Path) -> Iterator[Stage]:
         (directory / "flags.yaml").write_text(FLAGS)
         (directory / "beta.csv").write_text("user_id\n" + "\n".join(ids[5:40]) + "\n")
         flags = {"flags_file": "flags.yaml", "flags_bucket": ".", "detector_every_seconds": "0"}
-        cli = mapped(in_directory(directory, upstream=url, jobs_lease_seconds="5", **flags))
+        (files := directory / "archive").mkdir()
+        settings = {**flags, "files_root": str(files), "credentials": CREDENTIALS}
+        cli = mapped(in_directory(directory, upstream=url, jobs_lease_seconds="5", **settings))
         with served(cli) as server:
-            yield Stage(server=server, history=history, token=server.token())
+            yield Stage(server=server, history=history, token=server.token(), files=files)
 
 
 def mapped(cli: CommandLine) -> CommandLine:
