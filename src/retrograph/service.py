@@ -141,7 +141,8 @@ class Service:
         return await self._starter.retry(job, selection, who, parameters or {}, watch or Silent())
 
     async def resume(self, key: str, who: str, why: str) -> StartAnswer | None:
-        """What a watchdog does: takes a paused or interrupted job up as it was, without waiting for a holder.
+        """What a watchdog does: takes a paused or interrupted job up as it was, or begins one that nobody has begun,
+        without waiting for a holder.
 
         `None` where it is in no such state any more. Raises JobRefused, IncompatibleGraph.
         """

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 
 from retrograph.errors import LeaseLost
 from retrograph.jobs.sql_store import SqlJobStore
-from retrograph.jobs.state import JobState
-from retrograph.jobs.store import Claimed, Ending, Held, NotClaimable
+from retrograph.jobs.state import TAKEN_UP, JobState
+from retrograph.jobs.store import Checkpoint, Claimed, Ending, Held, NotClaimable
 from retrograph.store.schema import open_database
 from retrograph.store.tables import jobs
 from tests.contracts.job_stores import (
@@ -231,3 +231,19 @@ async def test_who_waits_for_a_lock_is_judged_by_the_time_after_the_wait(stores:
         await store.checkpoint(claimed.lease, processed(1, 5, "5"), LEASE_MS)
     await holding
     assert (await store.get(job.job_id)).counts.processed == 0
+
+
+async def test_what_a_watchdog_may_take_up_is_what_nobody_asked_to_end(store: SqlJobStore) -> None:
+    pending = await store.accept(new_job("pending"), "ann")
+    await store.accept(new_job("half", whole=False), "ann")
+    archived = await store.accept(new_job("archived"), "ann")
+    await store.archive(archived.job_id, "ann")
+    canceled = await store.accept(new_job("canceled"), "ann")
+    await store.cancel(canceled.job_id, "ann", "")
+    await running(store, "running")
+    paused = await running(store, "paused")
+    await store.end(paused.lease, Checkpoint(number=1), Ending(state=JobState.PAUSED, reason="max-runtime"))
+    assert sorted(job.key for job in await store.resumable()) == ["paused", "pending"]
+    taken = await store.claim(claim_of(pending, origins=TAKEN_UP, resumed=True))
+    assert isinstance(taken, Claimed)
+    assert isinstance(await store.claim(claim_of(pending, "b", origins=TAKEN_UP, resumed=True)), Held)

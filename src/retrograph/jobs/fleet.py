@@ -17,6 +17,7 @@ from retrograph.jobs.job import Job
 from retrograph.jobs.progress import Progress, Watch
 from retrograph.jobs.queries import Selection
 from retrograph.jobs.requests import StartAnswer, StartRequest
+from retrograph.jobs.state import JobState
 
 WATCHDOG: Final = "watchdog"
 """Who it was, in a job's log."""
@@ -95,7 +96,8 @@ class Fleet:
 
     async def resume(self, job: Job) -> None:
         """What a watchdog does about a job that is due. Raises JobRefused, IncompatibleGraph."""
-        why = f"it was {job.state}" + (f" ({job.reason})" if job.reason else "")
+        why = "nobody had begun it" if job.state is JobState.PENDING else f"it was {job.state}"
+        why += f" ({job.reason})" if job.reason else ""
         await self._launched(self._verbs.resume(job.job_id, WATCHDOG, why))
 
     async def pause(self) -> None:

@@ -30,7 +30,7 @@ from retrograph.jobs.parameters import Asked
 from retrograph.jobs.progress import Watch
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
 from retrograph.jobs.runner import Taken
-from retrograph.jobs.state import HELD, RESUMABLE, JobState, NotPossible
+from retrograph.jobs.state import HELD, TAKEN_UP, JobState, NotPossible
 from retrograph.jobs.store import Claim, JobStore, NewJob, NotClaimable, Reset, Selection
 
 CLAMPED: Final = "clamped"
@@ -131,10 +131,11 @@ class Starter:
         return answer
 
     async def resume(self, job: Job, who: str, why: str) -> Taken | NotClaimable:
-        """Takes a paused or interrupted job up again as it was, without waiting. Raises JobRefused."""
+        """Takes a paused or interrupted job up again as it was, or begins one that nobody has begun, without waiting.
+        Raises JobRefused."""
         await self.check_graph(job)
         retry = resuming.retry_of(job, job.parameters)
-        claim = self._claim(job, job.parameters, who, why, retry=retry, origins=RESUMABLE, resumed=True)
+        claim = self._claim(job, job.parameters, who, why, retry=retry, origins=TAKEN_UP, resumed=True)
         return await take(self._store, claim, self._clock, lambda _: None, wait=False)
 
     async def second_chance(self, job: Job, most: int) -> Taken | None:

@@ -96,6 +96,9 @@ RETRIED: Final = "retried"
 RESUMABLE: Final = frozenset({_S.PAUSED, _S.INTERRUPTED})
 """What a watchdog may resume: no operator asked for it."""
 
+TAKEN_UP: Final = RESUMABLE | {_S.PENDING}
+"""The same, and what its process accepted and then died before it began."""
+
 ENDED: Final = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELED})
 """Nothing happens to these by themselves, and there is nothing to stop."""
 

@@ -286,7 +286,8 @@ class JobStore(UploadStore, OutcomeStore, Protocol):
         ...
 
     async def resumable(self) -> Sequence[Job]:
-        """Paused and interrupted jobs that a watchdog might resume."""
+        """Paused and interrupted jobs that a watchdog might resume, and those that nobody has begun yet. What was never
+        frozen whole is none of them: nobody knows what it was for."""
         ...
 
     async def failures(self, job_id: str, query: FailureQuery) -> Sequence[Failure]:

@@ -1,4 +1,4 @@
-"""Resumes jobs that nobody asked to end: paused by themselves, or left by a process that died.
+"""Resumes jobs that nobody asked to end: paused by themselves, or left by a process that died, even before it began.
 
 What is due is decided by pure functions; a server calls `sweep` again and again.
 """
@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from retrograph.clock import Clock, to_millis
 from retrograph.errors import JobRefused, RetrographError
 from retrograph.jobs.job import Job
-from retrograph.jobs.state import RESUMABLE, JobState, PauseReason
+from retrograph.jobs.state import TAKEN_UP, JobState, PauseReason
 from retrograph.jobs.store import JobStore
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,15 @@ class Patience:
     first_wait_ms: int = 300_000
     longest_wait_ms: int = 3_600_000
     most_idle_tries: int = 10
+    unclaimed_ms: int = 60_000
+    """How long whoever accepted a job may take to begin it: the wait for another one's lease, and much more."""
 
 
 def rest_ms(job: Job, patience: Patience) -> int:
     """How long a job rests: 5 minutes, not at all if its process died or shut down; without progress since the last
-    resume twice as long each time, up to an hour."""
+    resume twice as long each time, up to an hour. A minute, where nobody has begun it since it was accepted."""
+    if job.state is JobState.PENDING:
+        return patience.unclaimed_ms
     at_once = job.state is JobState.INTERRUPTED or job.reason == PauseReason.SHUTDOWN
     doublings = job.idle_tries - 1 if at_once else job.idle_tries
     if doublings < 0:
@@ -50,7 +54,13 @@ def resumes_at(job: Job, patience: Patience) -> int | None:
 
 def verdict(job: Job, now: int, patience: Patience) -> Verdict:
     """What is to be done about a job at that instant."""
-    if job.state not in RESUMABLE or job.spec.dry_run or job.archived_at is not None or job.needs_attention:
+    if (
+        job.state not in TAKEN_UP
+        or not job.whole
+        or job.spec.dry_run
+        or job.archived_at is not None
+        or job.needs_attention
+    ):
         return "leave"
     if job.idle_tries >= patience.most_idle_tries:
         return "attend"

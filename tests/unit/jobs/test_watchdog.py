@@ -8,10 +8,12 @@ import pytest
 
 from retrograph.clock import to_millis
 from retrograph.errors import DependencyDown, JobRefused, UsageError
+from retrograph.jobs.fleet import Fleet
 from retrograph.jobs.job import Job, Spec
 from retrograph.jobs.state import JobState
 from retrograph.jobs.watchdog import Patience, Watchdog, rest_ms, resumes_at, verdict
-from tests.unit.jobs.engine import World
+from tests.contracts.job_stores import new_job
+from tests.unit.jobs.engine import World, until
 
 MINUTE = 60_000
 PATIENCE = Patience()
@@ -56,7 +58,15 @@ def test_it_can_be_told_before_when_a_job_will_be_resumed() -> None:
     assert resumes_at(paused(tries=10), PATIENCE) is None
 
 
-@pytest.mark.parametrize("state", sorted(set(JobState) - {JobState.PAUSED, JobState.INTERRUPTED}))
+def test_what_was_accepted_and_never_begun_is_begun_after_a_minute() -> None:
+    pending = paused(JobState.PENDING, None)
+    assert verdict(pending, 1_000 + MINUTE - 1, PATIENCE) == "wait"
+    assert verdict(pending, 1_000 + MINUTE, PATIENCE) == "resume"
+    assert verdict(replace(pending, whole=False), 10**12, PATIENCE) == "leave"
+    assert verdict(replace(pending, spec=Spec(as_of=0, dry_run=True)), 10**12, PATIENCE) == "leave"
+
+
+@pytest.mark.parametrize("state", sorted(set(JobState) - {JobState.PAUSED, JobState.INTERRUPTED, JobState.PENDING}))
 def test_what_an_operator_ended_or_a_process_holds_is_left_alone(state: JobState) -> None:
     assert verdict(paused(state), 10**12, PATIENCE) == "leave"
 
@@ -121,3 +131,29 @@ async def test_a_job_that_cannot_be_resumed_holds_up_no_other(world: World) -> N
     world.clock.advance((paused_at - to_millis(world.clock.now())) / 1000 + 300)
     assert await Watchdog(world.store, world.clock, graph, resume).sweep() == ["sound"]
     assert sorted(asked) == ["broken", "sound"]
+
+
+async def test_a_job_whose_process_died_before_it_began_is_begun_by_one_that_serves(world: World) -> None:
+    whole = {"whole": True, "kind": "identity", "graph_id": "graph-1", "spec": Spec(as_of=0, bound="3")}
+    left = await world.store.accept(new_job("left", **whole), "ann")
+    await world.store.accept(new_job("half", **{**whole, "whole": False}), "ann")
+    dry = {**whole, "graph_id": "none", "spec": Spec(as_of=0, bound="3", dry_run=True)}
+    await world.store.accept(new_job("dry", **dry), "ann")
+
+    async def graph() -> str:
+        return world.graph
+
+    async with Fleet(world.service, world.clock) as fleet:
+        dog = Watchdog(world.store, world.clock, graph, fleet.resume)
+        world.clock.advance((left.updated_at - to_millis(world.clock.now())) / 1000 + 59)
+        assert await dog.sweep() == []
+        world.clock.advance(2)
+        assert await dog.sweep() == ["left"]
+        await until(lambda: world.load.finished == 1 and not fleet.running)
+    job = await world.service.show("left")
+    assert (job.state, job.counts.processed, job.epoch) == (JobState.SUCCEEDED, 3, 1)
+    (begun,) = [event for event in await world.store.log(job.job_id) if event.what == "started"]
+    assert (begun.who, begun.why) == ("watchdog", "nobody had begun it")
+    for key in ("half", "dry"):
+        assert (await world.service.show(key)).state is JobState.PENDING
+    assert await dog.sweep() == []

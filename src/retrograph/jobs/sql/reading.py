@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, false, func, or_, select
 from retrograph.jobs.job import Failure, Job, LogEvent, Run, Sample
 from retrograph.jobs.sql.claims import CAUSE, selected
 from retrograph.jobs.sql.rows import JOB_COLUMNS, event_of, failure_of, job_of, run_of, sample_of
-from retrograph.jobs.state import RESUMABLE
+from retrograph.jobs.state import TAKEN_UP
 from retrograph.jobs.store import FailureGroup, FailureQuery, FailureSummary, Selection
 from retrograph.store.engine import Database
 from retrograph.store.tables import events, failures, jobs, runs, samples
@@ -34,10 +34,8 @@ def several(connection: Connection, job_ids: Sequence[str]) -> Sequence[Job]:
 
 def resumable(connection: Connection) -> Sequence[Job]:
     """See `JobStore.resumable`."""
-    return _jobs(
-        connection,
-        jobs.c.state.in_(RESUMABLE) & jobs.c.archived_at.is_(None) & (jobs.c.needs_attention == false()),
-    )
+    listed = jobs.c.archived_at.is_(None) & (jobs.c.needs_attention == false())
+    return _jobs(connection, jobs.c.state.in_(TAKEN_UP) & jobs.c.whole & listed)
 
 
 def expired(database: Database, connection: Connection) -> Sequence[str]:
