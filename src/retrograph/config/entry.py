@@ -158,7 +158,8 @@ class ProxySettings(_Group):
     """Sign-in by a reverse proxy that has signed people in already, and names them in a header.
 
     The header counts only on connections that come from the proxies' own addresses; from anywhere else a request that
-    carries it is refused. What `X-Forwarded-For` says is never looked at.
+    carries it is refused. What `X-Forwarded-For` says on the proxies' own connections tells whose attempts to sign in
+    are counted, and nothing else.
     """
 
     header: Annotated[str, AfterValidator(_header)] | None = Field(
@@ -169,13 +170,14 @@ class ProxySettings(_Group):
     )
     networks: Annotated[str, AfterValidator(_networks)] | None = Field(
         default=None,
-        description="The proxies' addresses or networks, separated by commas: `10.0.3.7, 10.1.0.0/28`.",
+        description="The proxies' addresses or networks, separated by commas: `10.0.3.7, 10.1.0.0/28`. Without a "
+        "header they sign nobody in; attempts to sign in are then counted by who speaks to them.",
     )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if (self.header is None) != (self.networks is None):
-            raise ValueError("the header and the networks belong together: set both, or none")
+        if self.header is not None and self.networks is None:
+            raise ValueError("the header counts on connections of proxies alone: set their networks as well")
         return self
 
 
@@ -196,8 +198,9 @@ class SessionSettings(_Group):
         default=30,
         ge=1,
         le=10_000,
-        description="Attempts to sign in that one address may make in a minute. Behind a proxy everybody has its "
-        "address.",
+        description="Attempts to sign in that one address may make in a minute. Behind a proxy of "
+        "`RETROGRAPH_PROXY_NETWORKS` it is the address that the proxy was spoken to from (`X-Forwarded-For`); without "
+        "them everybody has the proxy's.",
     )
 
 

@@ -31,7 +31,7 @@ def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"OIDC_ISSUER": "https://id.example.com"}, "RETROGRAPH_OIDC: the issuer and the client id belong together"),
         ({"OIDC_ISSUER": "http://id.example.com", "OIDC_CLIENT_ID": "x"}, "RETROGRAPH_OIDC_ISSUER must start with"),
         ({"OIDC_CLOCK_SKEW_SECONDS": "3600"}, "RETROGRAPH_OIDC_CLOCK_SKEW_SECONDS must be less than"),
-        ({"PROXY_HEADER": "X-Email"}, "RETROGRAPH_PROXY: the header and the networks belong together"),
+        ({"PROXY_HEADER": "X-Email"}, "RETROGRAPH_PROXY: the header counts on connections of proxies alone"),
         ({"PROXY_HEADER": "X-Forwarded-For", "PROXY_NETWORKS": "10.0.0.1"}, "RETROGRAPH_PROXY_HEADER is X-Forwarded"),
         ({"PROXY_HEADER": "X-Email", "PROXY_NETWORKS": "0.0.0.0/0"}, "RETROGRAPH_PROXY_NETWORKS holds 0.0.0.0/0"),
         ({"PROXY_HEADER": "X-Email", "PROXY_NETWORKS": "::/0"}, "RETROGRAPH_PROXY_NETWORKS holds ::/0"),

@@ -40,6 +40,8 @@ class Entry:
     ways: frozenset[Way]
     identifying: Identifying
     attempts: Attempts
+    proxies: TrustedProxy
+    """Those in front of this server, whether or not they sign people in."""
     environment: str
     proxy: TrustedProxy | None = None
     provider: Provider | None = None
@@ -83,6 +85,7 @@ async def build_entry(settings: Settings, store: EntryStore, clock: Clock, *, ho
         ways=ways,
         identifying=Identifying(store, admins, site, proxy, settings.sessions, ways),
         attempts=Attempts(settings.sessions.sign_ins_per_minute),
+        proxies=TrustedProxy(settings.proxy),
         environment=settings.environment,
         proxy=proxy,
         provider=Provider(settings.oidc, settings.public_url or "", clock) if "oidc" in ways else None,

@@ -159,7 +159,9 @@ def _asked(request: Request, name: str) -> str | None:
 
 def _too_often(request: Request) -> Response | None:
     """Counts an attempt; an answer where there were too many."""
-    seconds = entry_of(request).attempts.wait_seconds(peer_of(request))
+    entry = entry_of(request)
+    sender = entry.proxies.sender(peer_of(request), request.headers.getlist("x-forwarded-for"))
+    seconds = entry.attempts.wait_seconds(sender)
     if not seconds:
         return None
     response = _page(request, status=429, trouble=f"Too many attempts to sign in. Try again in {seconds} s.")

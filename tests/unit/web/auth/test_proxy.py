@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from fastapi import Request
 
+from retrograph.config import ProxySettings
+from retrograph.web.auth.proxy import TrustedProxy
 from tests.unit.web.auth.door import ANN, EVE, OWN_PAGE, Door, bearer, opened
 
 JOBS = "/api/v1/jobs"
@@ -91,3 +93,40 @@ async def test_who_comes_through_the_proxy_signs_out_there(door: Door) -> None:
     async with door.caller(peer="10.1.0.3") as proxy:
         answer = await proxy.post("/sign-out", headers={HEADER: ANN, **OWN_PAGE})
         assert answer.status_code == 200 and "sign out there" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "sender"),
+    [
+        ("8.8.8.8", ["1.1.1.1"], "8.8.8.8"),
+        ("10.1.0.3", [], "10.1.0.3"),
+        ("10.1.0.3", ["1.1.1.1"], "1.1.1.1"),
+        ("::ffff:10.1.0.3", ["1.1.1.1"], "1.1.1.1"),
+        ("10.1.0.3", ["9.9.9.9, 1.1.1.1"], "1.1.1.1"),
+        ("10.1.0.3", ["9.9.9.9", "1.1.1.1, 10.2.0.5"], "1.1.1.1"),
+        ("10.1.0.3", ["9.9.9.9, not an address"], "10.1.0.3"),
+        ("10.1.0.3", ["2001:db8:1:2:3::4"], "2001:db8:1:2::/64"),
+        ("10.1.0.3", ["10.2.0.5, 10.1.0.4"], "10.2.0.5"),
+        ("", ["1.1.1.1"], ""),
+    ],
+)
+def test_an_attempt_is_that_of_whoever_speaks_to_the_outermost_proxy(
+    peer: str, forwarded: list[str], sender: str
+) -> None:
+    proxies = TrustedProxy(ProxySettings(**PROXY["proxy"]))
+    assert proxies.sender(peer, forwarded) == sender
+
+
+async def test_attempts_behind_a_proxy_are_counted_by_person_and_not_for_all(tmp_path: Path) -> None:
+    values = {"proxy": {"networks": "10.1.0.0/28"}, "sessions": {"sign_ins_per_minute": 2}}
+    async with opened(tmp_path, values) as door, door.caller(peer="10.1.0.3") as proxy:
+
+        async def attempt(*forwarded: str) -> int:
+            headers = [("X-Forwarded-For", word) for word in forwarded]
+            return (await proxy.get("/sign-in/link?key=x", headers=headers)).status_code
+
+        assert [await attempt("1.1.1.1") for _ in range(3)] == [403, 403, 429]
+        assert await attempt("9.9.9.9", "1.1.1.1") == 429
+        assert await attempt("1.1.1.1", "2.2.2.2") == 403
+    async with opened(tmp_path, {"proxy": {"networks": "10.1.0.0/28"}}) as door, door.caller(peer="10.1.0.3") as proxy:
+        assert (await proxy.get(JOBS, headers={HEADER: ANN})).status_code == 401
