@@ -83,9 +83,13 @@ class Stream:
     def left(self, group: str = "first") -> int:
         """How many events that group has not done with."""
         try:
-            return sum(self._left(form, group) for form in SETTINGS)
+            return sum(end - next_ for _, next_, end in self._positions(group))
         except KafkaException:  # a broker says so while it finds out who keeps a group's offsets
             return UNKNOWN
+
+    def done_with(self, group: str = "first") -> int:
+        """How many events that group has done with, of those that the topics hold."""
+        return sum(next_ - first for first, next_, _ in self._positions(group))
 
     def dead_letters(self) -> int:
         """How many events could not be written."""
@@ -101,17 +105,21 @@ class Stream:
             looking.close()
         return sum(end - first for first, end in ends)
 
-    def _left(self, form: str, group: str) -> int:
-        looking = self._watchers.get((form, group))
-        if looking is None:
-            own = {"group.id": f"{group}-{form}-{self.name}", "bootstrap.servers": self.kafka.brokers, "log_level": 0}
-            looking = self._watchers[form, group] = KafkaConsumer(own)
-        count = 0
-        places = [TopicPartition(self.topic(form), number) for number in range(self.partitions)]
-        for place in looking.committed(places, timeout=30):
-            first, end = looking.get_watermark_offsets(place, timeout=30)
-            count += end - max(first, place.offset)
-        return count
+    def _positions(self, group: str) -> Iterator[tuple[int, int, int]]:
+        """Of each partition: the first offset, the one that the group goes on at, the end."""
+        for form in SETTINGS:
+            looking = self._watchers.get((form, group))
+            if looking is None:
+                own = {
+                    "group.id": f"{group}-{form}-{self.name}",
+                    "bootstrap.servers": self.kafka.brokers,
+                    "log_level": 0,
+                }
+                looking = self._watchers[form, group] = KafkaConsumer(own)
+            places = [TopicPartition(self.topic(form), number) for number in range(self.partitions)]
+            for place in looking.committed(places, timeout=30):
+                first, end = looking.get_watermark_offsets(place, timeout=30)
+                yield first, max(first, place.offset), end
 
     def close(self) -> None:
         for looking in self._watchers.values():

@@ -30,12 +30,13 @@ class Replayed(Fault):
     def begin(self, play: Round, chance: random.Random) -> float:
         company, stream = self.company, self.stage.stream
         company.dismiss_consumers()
-        before = stream.left()
+        self._again += stream.done_with()
         admin = AdminClient({"bootstrap.servers": stream.kafka.brokers, "log_level": 0})
         for form in SETTINGS:
             until(partial(self._rewound, admin, form), f"{form} begin anew")
-        self._again += stream.left() - before
         company.start_consumers()
+        for consumer in company.consumers:
+            consumer.until_ready()
         return 0
 
     def _rewound(self, admin: AdminClient, form: str) -> bool:
