@@ -46,7 +46,7 @@ def main() -> int:
         oracle = Oracle(stage, enrolled)
         told = Told(company, arguments.document)
         try:
-            for (_, kind), cast in zip(chosen, alone_casts, strict=True):
+            for (_, kind), cast in zip(() if arguments.together else chosen, alone_casts, strict=False):
                 fault = kind(company)
                 with told.row(kind.title) as row:
                     row.verdict, row.injected = alone(company, oracle, fault, cast), fault.injected
@@ -83,6 +83,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make soak ARGS=…", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=[kind.name for kind in FAULTS], help="faults")
     parser.add_argument("--minutes", type=float, default=10, help="how long all at random; 0: not at all")
+    parser.add_argument("--together", action="store_true", help="all at random only, none alone")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--lts", action="store_true", help="the long-term release of Neo4j instead of the present one")
     parser.add_argument("--document", type=Path, help="the Markdown file whose table gets what was seen")

@@ -83,6 +83,7 @@ class Actor:
     def close(self) -> None:
         """Ends it, whatever it does."""
         self._retiring.set()
+        self.kills += 1
         self._signal(signal.SIGKILL)
         self._thread.join(PATIENCE_SECONDS)
 
@@ -98,12 +99,17 @@ class Actor:
         while not self._retiring.is_set():
             killed = self.kills
             code = self._once()
-            if self.kills == killed and not self._retiring.is_set() and code not in MAY_END_WITH:
+            if self.kills > killed:
+                continue
+            if code not in self._allowed():
                 self.surprises.append(f"{self.name} ended with {code}: {self.told[-2000:]}")
-            if self.kills == killed:
-                self._retiring.wait(REST_SECONDS)
-        if self._process is not None and self._process.returncode not in (0, -signal.SIGKILL, *MAY_END_WITH):
-            self.surprises.append(f"{self.name} ended with {self._process.returncode}: {self.told[-2000:]}")
+            self._retiring.wait(REST_SECONDS)
+
+    def _allowed(self) -> frozenset[int]:
+        """The exit codes that are no surprise. One that has hardly begun does not listen to SIGTERM yet."""
+        if not self._retiring.is_set():
+            return MAY_END_WITH
+        return MAY_END_WITH | ({0} if self.ready else {0, -signal.SIGTERM})
 
     def _once(self) -> int:
         with self._log.open("ab") as log:

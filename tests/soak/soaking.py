@@ -4,6 +4,7 @@ import math
 import random
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from tests.soak.casts import Cast, Script, script
 from tests.soak.company import Company
@@ -43,22 +44,27 @@ def together(
     chance = chance_of(company.stage, "together")
     waiting = [(cast, script(company.stage.history, cast, company.stage.seed)) for cast in cast_list]
     rounds: list[Round] = []
-    under_way: list[tuple[float, Fault]] = []
     deadline = time.monotonic() + seconds
-    try:
-        while time.monotonic() < deadline:
-            play = _present(company, rounds, waiting)
-            time.sleep(chance.uniform(0, LONGEST_REST_SECONDS))
-            under_way = _ended(under_way, time.monotonic())
-            fault = chance.choice(faults)
-            if len(under_way) < MOST_TOGETHER and not any(other.holds & fault.holds for _, other in under_way):
-                under_way.append((time.monotonic() + _begun(fault, play, chance), fault))
-        _ended(under_way, float("inf"))
-        for play in rounds:
-            play.finish()
-    finally:
-        for play in rounds:
-            play.give_up()
+    with ThreadPoolExecutor() as ending:
+        under_way: dict[Future[None], Fault] = {}
+        try:
+            while time.monotonic() < deadline:
+                play = _present(company, rounds, waiting)
+                time.sleep(chance.uniform(0, LONGEST_REST_SECONDS))
+                under_way = _going_on(under_way)
+                fault = chance.choice(faults)
+                if len(under_way) < MOST_TOGETHER and not any(
+                    fault.holds & other.holds for other in under_way.values()
+                ):
+                    # It ends in its own time: the beginning of another one may wait for that.
+                    under_way[ending.submit(_end, fault, _begun(fault, play, chance))] = fault
+            for ended in under_way:
+                ended.result()
+            for play in rounds:
+                play.finish()
+        finally:
+            for play in rounds:
+                play.give_up()
     oracle.add(*rounds)
     return oracle.judge(company, *rounds)
 
@@ -69,12 +75,17 @@ def _begun(fault: Fault, play: Round, chance: random.Random) -> float:
     return seconds
 
 
-def _ended(under_way: list[tuple[float, Fault]], now: float) -> list[tuple[float, Fault]]:
-    """Ends what has lasted long enough; answers what goes on."""
-    for until, fault in under_way:
-        if until <= now:
-            fault.end()
-    return [(until, fault) for until, fault in under_way if until > now]
+def _end(fault: Fault, seconds: float) -> None:
+    time.sleep(seconds)
+    fault.end()
+
+
+def _going_on(under_way: dict["Future[None]", Fault]) -> dict["Future[None]", Fault]:
+    """Those that have not ended; raises what has gone wrong at an end."""
+    for ended in under_way:
+        if ended.done():
+            ended.result()
+    return {ending: fault for ending, fault in under_way.items() if not ending.done()}
 
 
 def _present(company: Company, rounds: list[Round], waiting: list[tuple[Cast, Script]]) -> Round:
