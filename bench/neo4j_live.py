@@ -8,13 +8,16 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
+from bench.live_rows import event
 from bench.measure import Goal, Lap, Options, Row, Side, Sides, Stopwatch
 from bench.neo4j_graph import Place, Statements, Tries, counting, join_all, knowing_writer, neo4j_with
 from bench.reference import batches, reference_live, reference_load
 from bench.sample import History, Line, Sample, histories
+from retrograph.flags.gate import OpenGate
 from retrograph.graph.writer import GraphWriter
+from retrograph.loading.events import EventLoad, Receipts, Received
 
 BATCH: Final = 500
 TINY_USERS: Final = 60
@@ -84,6 +87,22 @@ class Live:
         laps = iter(self._events.laps)
         return side
 
+    def whole(self, *, replay: bool) -> Side:
+        """Events as Kafka brings them: bytes that are decoded, gated, grouped by user and joined."""
+        load = EventLoad(Receipts(self._writer), OpenGate(), self._place.graph.ping)
+
+        async def write(batch: Sequence[Received]) -> None:
+            written = await load.write(batch)
+            assert written.counts["written"] == len(batch)
+
+        async def side() -> Lap:
+            with counting(self._place.graph) as tries:
+                lap = await self._lap(write, next(laps), replay=replay, reference=False, made=records)
+            return _with(lap, tries)
+
+        laps = iter(self._events.laps)
+        return side
+
     def reference(self, *, replay: bool) -> Side:
         """A batch is a transaction of three statements that add to counters."""
         tries = Tries()
@@ -101,20 +120,22 @@ class Live:
 
     async def _lap(
         self,
-        write: Callable[[Sequence[History]], Awaitable[None]],
+        write: Callable[[Any], Awaitable[None]],
         events: Sequence[Sequence[History]],
         *,
         replay: bool,
         reference: bool,
+        made: Callable[[Sequence[History]], Sequence[Any]] = list,
     ) -> Lap:
-        """`drift`: by how much the counters afterwards are off what happened."""
+        """`drift`: by how much the counters afterwards are off what happened. `made`: what a batch is written as."""
+        written = [made(batch) for batch in events]
         happened = self._counted(reference) + sum(self._counts(user) for batch in events for user in batch)
         if replay:
-            for batch in events:
+            for batch in written:
                 await write(batch)
         stopwatch = Stopwatch()
         with stopwatch.running():
-            for batch in events:
+            for batch in written:
                 await write(batch)
         drift = self._counted(reference) - happened
         return stopwatch.lap(sum(len(batch) for batch in events), drift=drift)
@@ -129,6 +150,17 @@ class Live:
         return counted
 
 
+def records(batch: Sequence[History]) -> list[Received]:
+    """One receipt of each user, as the event that it once was."""
+    found = []
+    for user in batch:
+        (retailer,) = user.visits
+        (receipt_id,) = user.visits[retailer]
+        millis = min(times[receipt_id] for times in user.purchases.values())
+        found.append(event(millis, user.user_id, receipt_id, retailer, list(user.purchases)))
+    return found
+
+
 def _with(lap: Lap, tries: Tries) -> Lap:
     return replace(lap, counts={**lap.counts, "retried": tries.retried})
 
@@ -137,7 +169,9 @@ def _theirs(user: History) -> History:
     return replace(user, user_id=REFERENCE_USERS + user.user_id)
 
 
-def _live(*, replay: bool, lanes: int = 1) -> Callable[[Options], AbstractAsyncContextManager[Sides]]:
+def _live(
+    *, replay: bool, lanes: int = 1, whole: bool = False
+) -> Callable[[Options], AbstractAsyncContextManager[Sides]]:
     @asynccontextmanager
     async def sides(options: Options) -> AsyncIterator[Sides]:
         sample = Sample(TINY_USERS if options.tiny else None)
@@ -145,7 +179,8 @@ def _live(*, replay: bool, lanes: int = 1) -> Callable[[Options], AbstractAsyncC
         async with neo4j_with(options) as place, knowing_writer(place.graph, sample, lanes) as writer:
             live = Live(place, writer, sample, events)
             await live.load()
-            yield Sides(ours=live.ours(replay=replay), reference=live.reference(replay=replay))
+            ours = live.whole(replay=replay) if whole else live.ours(replay=replay)
+            yield Sides(ours=ours, reference=live.reference(replay=replay))
 
     return sides
 
@@ -174,5 +209,22 @@ ROWS: Final = (
         goal=None,
         unit="receipts/s",
         sides=_live(replay=False, lanes=4),
+    ),
+    Row(
+        name="live-neo4j",
+        work="live events the whole way: the bytes of 500 receipts of 500 users decoded, gated, grouped and joined "
+        "into a loaded graph",
+        reference="the reference statement's live form, a batch a transaction, of what was decoded before",
+        goal=Goal(bound=1),
+        unit="receipts/s",
+        sides=_live(replay=False, lanes=4, whole=True),
+    ),
+    Row(
+        name="live-neo4j-replay",
+        work="the same bytes replayed",
+        reference="the same, replayed: it adds to its counters again",
+        goal=Goal(bound=3),
+        unit="receipts/s",
+        sides=_live(replay=True, lanes=4, whole=True),
     ),
 )

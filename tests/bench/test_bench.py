@@ -10,6 +10,7 @@ from bench import (
     file_rows,
     flag_rows,
     identity_rows,
+    kafka_rows,
     live_rows,
     load_rows,
     neo4j_live,
@@ -90,10 +91,19 @@ async def test_a_backfill_of_identities_is_measured(postgres: object) -> None:
 
 @pytest.mark.server
 async def test_a_replay_corrupts_the_counters_of_the_reference_and_leaves_ours(neo4j_of_rows: None) -> None:
-    result = await run(ROWS["neo4j-live-replay"], TINY, silent)
+    result = await run(ROWS["live-neo4j-replay"], TINY, silent)
 
     assert result.reference[0].counts["drift"] > 0
     assert result.ours[0].counts["drift"] == 0
+
+
+@pytest.mark.server
+async def test_reading_kafka_is_measured_beside_a_bare_loop(kafka: object) -> None:
+    (row,) = kafka_rows.ROWS
+
+    result = await run(row, Options(pairs=1, tiny=True), silent)
+
+    assert result.ours[0].amount == result.reference[0].amount > 30
 
 
 def test_a_new_line_takes_the_place_of_the_rows_former_one_and_leaves_the_others() -> None:
