@@ -147,7 +147,7 @@ async def test_who_was_loaded_since_the_flag_covered_them_is_spared(
 ) -> None:
     world.flags.users = {"early", "late", "other"}
     world.since.open = 1_000_000
-    after = world.since.open + WINDOW.refresh_ms + 1
+    after = world.since.open + WINDOW.whole_ms + 1
     await cache.put(
         {
             loaded_key("late"): LoadedInto(graph_id="g", as_of=after).text(),

@@ -15,6 +15,7 @@ from retrograph.errors import DependencyDown, UsageError
 from retrograph.store.engine import Database
 from tests.contracts.enrolling import WINDOW, DownCache, Requests, cache, database, requests, store_url, time
 from tests.contracts.job_stores import DatabaseTime
+from tests.unit.jobs.clocks import JumpingClock
 
 __all__ = ["cache", "database", "requests", "store_url", "time"]
 
@@ -127,10 +128,15 @@ async def test_of_two_servers_each_takes_what_the_other_has_not(
     assert requests.loads == {f"user-{number}": 1 for number in range(20)}
 
 
+def gate(store: SqlEnrolmentStore, cache: DownCache, clock: JumpingClock | None = None) -> EnrolledUsers:
+    """Whoever asks who is enrolled; its looks may be 30 s old."""
+    return EnrolledUsers(store, cache, Notices(store, WINDOW), clock or JumpingClock(), oldest_seconds=30.0)
+
+
 async def test_the_gate_knows_the_enrolled_whatever_becomes_of_the_cache(
     enrolments: Enrolments, store: SqlEnrolmentStore, cache: DownCache, time: DatabaseTime
 ) -> None:
-    enrolled = EnrolledUsers(store, cache, Notices(store, WINDOW), SystemClock())
+    enrolled = gate(store, cache)
     await enrolments.enrol("ann", "me")
     assert await enrolled.among(["ann", "bob"]) == {"ann"}
     time.advance(120_000)
@@ -141,31 +147,49 @@ async def test_the_gate_knows_the_enrolled_whatever_becomes_of_the_cache(
     assert await enrolled.among(["ann", "bob", "cho"]) == {"ann", "bob"}
 
 
-async def test_whom_another_system_enrols_by_the_key_is_let_in_recorded_and_loaded(
+async def test_nobody_is_turned_away_by_a_look_that_is_older_than_the_interval(
+    enrolments: Enrolments, store: SqlEnrolmentStore, cache: DownCache, database: Database
+) -> None:
+    clock, away = JumpingClock(), Broken(database)
+    enrolled = gate(away, cache, clock)
+    away.down = False
+    await enrolments.enrol("ann", "me")
+    assert await enrolled.among(["ann", "bob"]) == {"ann"}
+    await enrolments.enrol("bob", "me")
+    clock.advance(30.1)
+    away.down = True
+    assert await enrolled.among(["ann"]) == {"ann"}, "whom it knows it lets in"
+    with pytest.raises(DependencyDown):
+        await enrolled.among(["ann", "bob"])
+    away.down = False
+    assert await enrolled.among(["ann", "bob"]) == {"ann", "bob"}
+
+
+async def test_whom_another_system_enrols_by_the_key_is_recorded_before_anything_is_let_in(
     enrolments: Enrolments, store: SqlEnrolmentStore, cache: DownCache, requests: Requests
 ) -> None:
-    notices = Notices(store, WINDOW)
-    enrolled = EnrolledUsers(store, cache, notices, SystemClock())
     await cache.put({enrolled_key("eve"): "true"})
-    assert await enrolled.among(["eve", "bob"]) == {"eve"}
-    await notices.record()
+    assert await gate(store, cache).among(["eve", "bob"]) == {"eve"}
+    # Whoever let eve in is gone, and so is the key.
+    await cache.flush()
+    assert await gate(store, cache).among(["eve", "bob"]) == {"eve"}
     await enrolments.step()
     assert requests.loads == {"eve": 1}
-    await cache.flush()
-    await enrolled.look()
-    assert await enrolled.among(["eve"]) == {"eve"}
 
 
 async def test_a_gate_whose_enrolments_were_never_read_says_so(
     store: SqlEnrolmentStore, cache: DownCache, database: Database
 ) -> None:
-    enrolled = EnrolledUsers(Broken(database), cache, Notices(store, WINDOW), SystemClock())
     with pytest.raises(DependencyDown):
-        await enrolled.among(["ann"])
+        await gate(Broken(database), cache).among(["ann"])
 
 
 class Broken(SqlEnrolmentStore):
     """A store that does not answer."""
 
+    down = True
+
     async def walk(self, after: Place | None, limit: int) -> Sequence[Place]:
-        raise DependencyDown("store", "it does not answer")
+        if self.down:
+            raise DependencyDown("store", "it does not answer")
+        return await super().walk(after, limit)

@@ -76,7 +76,7 @@ async def consumers(store: SqlEnrolmentStore, cache: SqliteCache) -> list[tuple[
     """One for each user, each with a set of its own of who is enrolled."""
     made = []
     for _ in USERS:
-        enrolled = EnrolledUsers(store, cache, Notices(store, WINDOW), SystemClock())
+        enrolled = EnrolledUsers(store, cache, Notices(store, WINDOW), SystemClock(), oldest_seconds=3_600)
         await enrolled.look()
         made.append((enrolled, FlagGate(Nobody(), enrolled)))
     return made

@@ -15,6 +15,13 @@ class EnrolmentSettings(BaseModel):
         description="Seconds after which a history service tells everything that has happened: so long, and "
         "`RETROGRAPH_FLAGS_REFRESH_SECONDS` more, after a gate was opened the user is loaded a second time.",
     )
+    retry_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        le=3_600,
+        description="Seconds after which a server tries a load of an opened gate again that has failed; twice as long "
+        "after each further attempt, an hour at most. After 24 attempts it is left to an operator.",
+    )
     lookback_days: int = Field(
         default=365,
         ge=1,

@@ -22,8 +22,8 @@ class Window:
 
 
 def spared(loaded: LoadedInto | None, graph_id: str, open_since: int | None, window: Window) -> bool:
-    """Whether a first load need not be: one into this graph has ended whose `as_of` lies after everybody had heard
-    that the gate is open (`open_since`, milliseconds; `None`: not known to have been open before)."""
+    """Whether both loads need not be: one into this graph has ended that did what the second one is for, because its
+    `as_of` lies a whole window after the gate was opened (`open_since`, milliseconds; `None`: not known)."""
     if loaded is None or open_since is None or loaded.graph_id != graph_id:
         return False
-    return open_since + window.refresh_ms < loaded.as_of
+    return open_since + window.whole_ms < loaded.as_of

@@ -70,9 +70,10 @@ async def open_enrolled(settings: Settings, clock: Clock, kept: Kept | None = No
     """Who is enrolled, read on in the background as long as the block lasts."""
     async with AsyncExitStack() as stack:
         found = await stack.enter_async_context(open_kept(settings, clock)) if kept is None else kept
-        enrolled = EnrolledUsers(found.enrolments, found.cache, Notices(found.enrolments, found.window), clock)
+        notices, every = Notices(found.enrolments, found.window), settings.flags.refresh_seconds
+        enrolled = EnrolledUsers(found.enrolments, found.cache, notices, clock, oldest_seconds=every)
         await enrolled.look()
-        watching = asyncio.create_task(enrolled.watch(settings.flags.refresh_seconds))
+        watching = asyncio.create_task(enrolled.watch(every))
         try:
             yield enrolled
         finally:

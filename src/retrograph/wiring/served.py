@@ -12,6 +12,7 @@ from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.enrolment.detector import Detector
 from retrograph.enrolment.enrol import Enrolments
+from retrograph.enrolment.insisting import Insisting
 from retrograph.enrolment.requests import LoadRequests, Reason
 from retrograph.errors import ConfigurationError, RetrographError
 from retrograph.graph.reading import GraphReader
@@ -28,6 +29,7 @@ from retrograph.wiring.live import Live, open_live, topics_of
 from retrograph.wiring.live_board import LiveBoard
 from retrograph.wiring.opening import Opening
 from retrograph.wiring.pings import Check, Pings, answering
+from retrograph.wiring.purchases import SIDE_LANES
 from retrograph.wiring.queues import KeptQueue, QueueRequests
 from retrograph.wiring.recounting import recounted
 from retrograph.wiring.requests import JobRequests
@@ -56,6 +58,7 @@ class Served:
     pings: Pings
     metrics: Metrics
     enrolments: Enrolments
+    insisting: Insisting
     gate: OpenedGate
     detector: Detector | None
     """`None` where there are no flags, or none whose users it could walk."""
@@ -73,6 +76,7 @@ class Served:
             group.create_task(self._kept("graph", self._graph))
             group.create_task(self._kept("sweep", self._swept))
             group.create_task(self._kept("enrolments", self.enrolments.watch))
+            group.create_task(self._kept("failed-loads", self.insisting.watch))
             if self.live is not None:
                 group.create_task(self._kept("live", self._consumed))
             if self.detector is not None:
@@ -148,6 +152,13 @@ async def open_served(
             pings=Pings(checks | _flag_checks(kept, gate) | _live_checks(board), parts.clock),
             metrics=metrics,
             enrolments=build_enrolments(kept, requests, parts.clock),
+            insisting=Insisting(
+                parts.service,
+                fleet,
+                parts.clock,
+                SIDE_LANES,
+                first_wait_seconds=settings.enrolment.retry_seconds,
+            ),
             gate=gate,
             live=consumers,
             board=board,
