@@ -15,11 +15,11 @@ import time
 
 import structlog
 
-from tests.simulation.draw import plan_of, sort_of
 from tests.simulation.mutants import FAILED, omissions_of
 from tests.simulation.shrink import shrunk
 from tests.simulation.trace import fingerprint, told
 from tests.simulation.world import run
+from tests.simulation.worlds import plan_of
 
 SEEDS_BETWEEN_SWEEPS = 25
 
@@ -49,7 +49,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1, help="how many; one alone is told step by step")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many share the work")
-    parser.add_argument("--only", choices=("law", "jobs"), help="worlds of one sort alone")
+    parser.add_argument("--only", choices=("law", "jobs", "crowd"), help="every seed is a world of that sort")
     parser.add_argument("--mutant", help="the step that the simulated graph leaves out")
     parser.add_argument("--no-shrinking", action="store_true", help="tell a failing world as it is")
     parser.add_argument("--stop", action="store_true", help="end at the first seed that fails")
@@ -64,9 +64,7 @@ def _share(options: argparse.Namespace) -> int:
     failed = worlds = 0
     began = time.perf_counter()
     for seed in range(options.first + options.share, options.first + options.seeds, options.processes):
-        if options.only is not None and options.only != sort_of(seed):
-            continue
-        report = run(plan_of(seed), omissions_of(options.mutant))
+        report = run(plan_of(seed, options.only), omissions_of(options.mutant))
         worlds += 1
         if report.failed:
             failed += 1
@@ -107,7 +105,7 @@ def _all(options: argparse.Namespace) -> int:
 
 def _alone(seed: int, options: argparse.Namespace) -> int:
     """One world, told step by step; a failing one is cut down first."""
-    plan, omissions = plan_of(seed), omissions_of(options.mutant)
+    plan, omissions = plan_of(seed, options.only), omissions_of(options.mutant)
     report = run(plan, omissions)
     if report.failed and not options.no_shrinking:
         print(f"seed {seed} fails: {'; '.join(report.problems[:3])}\ncut down as far as it goes on failing:\n")

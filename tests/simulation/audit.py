@@ -29,6 +29,10 @@ COLUMNS: Final = (
 )
 
 
+EXCLUSIVE: Final = "purchases"
+"""The kind of which one job may run at a time."""
+
+
 class Audit:
     """What it finds goes to `problems`, a sentence each."""
 
@@ -55,7 +59,7 @@ class Audit:
         mine = before[lease.job_id]
         for row in before.values():
             held = row["holder"] is not None and row["lease_until"] > now
-            if held and (row is mine or row["kind"] == mine["kind"]):
+            if held and (row is mine or row["kind"] == mine["kind"] == EXCLUSIVE):
                 self._found(f"{who} was given {mine['key']} while {row['holder']} held {row['key']}")
         if (lease.job_id, lease.epoch) in self._claims:
             self._found(f"{who} was given epoch {lease.epoch} of {mine['key']}, which was given before")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from random import Random
-from typing import Final, Literal
+from typing import Final
 
 from retrograph.facts import Facts
 from tests.simulation.histories import DAYS, PRODUCTS, Histories
@@ -229,13 +229,3 @@ def _engines(random: Random, errands: Sequence[Errand]) -> list[Actor]:
         ]
         actors.append(Actor(name="operator", role="operator", deeds=deeds))
     return actors
-
-
-def sort_of(seed: int) -> Literal["law", "jobs"]:
-    """In every fifth world, jobs are run."""
-    return "jobs" if seed % 5 == 2 else "law"
-
-
-def plan_of(seed: int) -> Plan:
-    """The world of a seed."""
-    return jobs_plan(seed) if sort_of(seed) == "jobs" else law_plan(seed)

@@ -55,7 +55,8 @@ class Upstream:
 
 def odd(user_id: str) -> int:
     """How many facts of a user are left out: another number for each, so that a sum tells who was counted."""
-    return int("1" + "0" * int(user_id.rpartition("-")[2]))
+    number = user_id.rpartition("-")[2]
+    return int("1" + "0" * int(number)) if number.isdecimal() else 1
 
 
 class _Loading:

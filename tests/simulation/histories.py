@@ -89,6 +89,13 @@ class Histories:
         }
         return Facts(user=_bought(receipt, at), shared=_named(products, {}, receipt.retailer, day))
 
+    def purchase(self, receipt: Receipt) -> Facts:
+        """What everybody tells of a purchase alike, and the catalogue on the first day."""
+        products, categories = self._catalogue(receipt.products, 0)
+        return Facts(
+            user=_bought(receipt, receipt.at), shared=_named(products, categories, receipt.retailer, FIRST_DAY)
+        )
+
     def retraction(self, receipt: Receipt) -> Facts:
         """An order that was cancelled."""
         return Facts(

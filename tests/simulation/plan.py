@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from retrograph.facts import Facts
+from tests.simulation.crowd.plan import CrowdPlan
 
-Role: TypeAlias = Literal["loader", "live", "recounter", "copier", "starter", "server", "operator", "vandal"]
+Role: TypeAlias = Literal[
+    "loader", "live", "recounter", "copier", "starter", "server", "operator", "vandal", "consumer", "worker", "caller"
+]
 
 Trouble: TypeAlias = Literal[
     "crash-before",
@@ -98,6 +101,8 @@ class Plan:
     before: Sequence[Facts] = field(default_factory=tuple)
     """What the source of a copy holds."""
     errands: Sequence[Errand] = ()
+    crowd: CrowdPlan | None = None
+    """What goes on beside, where there are live consumers, workers and enrolments."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """How often the services fail a user before they answer; -1: they never do."""
     service_seconds: float = 0.1

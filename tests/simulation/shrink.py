@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from tests.simulation.crowd.plan import CrowdPlan
 from tests.simulation.plan import Actor, Plan
 
 T = TypeVar("T")
@@ -34,6 +35,9 @@ def shrunk(plan: Plan, fails: Callable[[Plan], bool], tries: int = 1_500) -> Pla
 
 def _smaller(plan: Plan) -> Iterator[Plan]:
     """Plans with one thing less, the biggest things first."""
+    if plan.crowd is not None:
+        yield from _quieter(plan, plan.crowd)
+        return
     for actor in plan.actors:
         others = [other for other in plan.actors if other is not actor]
         faults = [fault for fault in plan.faults if fault.actor != actor.name]
@@ -53,6 +57,21 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, failures={other: count for other, count in plan.failures.items() if other != user})
     for index in range(len(plan.before)):
         yield replace(plan, before=_without(plan.before, index))
+
+
+def _quieter(plan: Plan, crowd: CrowdPlan) -> Iterator[Plan]:
+    """A crowd needs all its actors: without one of them nothing would ever be done. What befalls them can be left out,
+    and what users do."""
+    for index in range(len(plan.outages)):
+        yield replace(plan, outages=_without(plan.outages, index))
+    for index in range(len(plan.faults)):
+        yield replace(plan, faults=_without(plan.faults, index))
+    for index in range(len(crowd.troubles)):
+        yield replace(plan, crowd=replace(crowd, troubles=_without(crowd.troubles, index)))
+    for index in range(len(crowd.garbage)):
+        yield replace(plan, crowd=replace(crowd, garbage=_without(crowd.garbage, index)))
+    for index in range(len(crowd.happenings) if len(crowd.happenings) > 1 else 0):
+        yield replace(plan, crowd=replace(crowd, happenings=_without(crowd.happenings, index)))
 
 
 def _smaller_actors(actor: Actor) -> Iterator[Actor]:

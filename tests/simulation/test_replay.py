@@ -4,11 +4,11 @@ import subprocess
 import sys
 
 from tests.simulation.__main__ import fixed
-from tests.simulation.draw import plan_of
 from tests.simulation.mutants import omissions_of
 from tests.simulation.shrink import shrunk
 from tests.simulation.trace import told
 from tests.simulation.world import run
+from tests.simulation.worlds import plan_of
 
 RICH = 33
 """A seed whose world has most things in it."""

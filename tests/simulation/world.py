@@ -16,6 +16,8 @@ from retrograph.graph.writer import GraphWriter
 from tests.simulation.actors import Copier, Joiner, Recounter
 from tests.simulation.audit import Audit
 from tests.simulation.books import Books
+from tests.simulation.crowd.lives import Lives
+from tests.simulation.crowd.town import Town
 from tests.simulation.engines import Engines, Upstream
 from tests.simulation.graph import SimulatedGraph
 from tests.simulation.locks import LockTable
@@ -28,7 +30,7 @@ from tests.simulation.store import StoreServer
 from tests.simulation.vandal import Vandal
 
 RESTART_SECONDS: Final = 0.3
-WATCHERS: Final = ("recounter", "server")
+WATCHERS: Final = ("recounter", "server", "consumer", "worker")
 """Roles that go on as long as anybody else is at work."""
 
 
@@ -94,9 +96,13 @@ class World:
         )
         self.store: StoreServer | None = None
         self.engines: Engines | None = None
+        self.crowd: Lives | None = None
         if plan.errands:
             self.store = StoreServer(self.loop, self, LockTable(chance), Audit(self.report.problems))
             self.engines = Engines(self.store, self.upstream, plan.errands)
+            if plan.crowd is not None:
+                seed = f"{plan.seed}:{plan.schedule}"
+                self.crowd = Lives(Town(plan.crowd, seed, self.loop, self, self.store, self.report.problems))
 
     def saw(self, who: str, what: str) -> None:
         self.report.trace.append((self.loop.time(), who, what))
@@ -107,6 +113,9 @@ class World:
         await self._prepare()
         busy = [self.loop.create_task(self._lives(actor)) for actor in self.plan.actors if actor.role not in WATCHERS]
         busy += [self.loop.create_task(self._outage(outage)) for outage in self.plan.outages]
+        if self.crowd is not None:
+            busy.append(self.loop.create_task(self.crowd.town.live()))
+            busy.append(self.loop.create_task(self.crowd.town.watch(list(busy))))
         idle = [self.loop.create_task(self._lives(actor, busy)) for actor in self.plan.actors if actor.role in WATCHERS]
         await asyncio.gather(*busy, *idle)
         while self.graph.open or self.graph.down:  # noqa: ASYNC110
@@ -138,6 +147,8 @@ class World:
     def _way_of_life(
         self, actor: Actor, others: "list[asyncio.Task[None]]"
     ) -> Callable[[Process, SimulatedGraph], Coroutine[Any, Any, None]]:
+        if self.crowd is not None:
+            return self.crowd.of(actor, self.plan.errands)
         match actor.role:
             case "recounter":
                 return Recounter(others).live
@@ -183,6 +194,8 @@ class World:
         """Heals what another writer has spoilt, settles what is marked, and compares."""
         vandals = [actor for actor in self.plan.actors if actor.role == "vandal"]
         self.saw("world", "comes to rest")
+        if self.crowd is not None:
+            self.report.problems += self.crowd.town.judge()
         if self.engines is not None:
             await self._finish_jobs(self.engines)
         told = self._told()
@@ -195,6 +208,8 @@ class World:
 
     def _told(self) -> list[Facts]:
         """Every fact that was joined by anybody, and what a healing load knows."""
+        if self.crowd is not None:
+            return self.crowd.town.told()
         told = [facts for actor in self.plan.actors for facts in actor.facts]
         listed = {user for errand in self.plan.errands for user in errand.users} - self.upstream.hopeless
         told += [facts for facts in self.plan.history if facts.user.user_id in listed]
@@ -205,7 +220,8 @@ class World:
         process = self._process("closer", Script(Actor(name="closer", role="starter"), [], 0))
         graph = SimulatedGraph(self.graph, process)
         for errand in self.plan.errands:
-            await self.loop.create_task(engines.insist(process, graph, errand), context=process.context)
+            if self.crowd is None:
+                await self.loop.create_task(engines.insist(process, graph, errand), context=process.context)
             books = Books(engines.store.database(process), errand, self.upstream.hopeless)
             check = self.loop.create_task(books.problems(), context=process.context)
             self.report.problems += [f"job {errand.key}: {problem}" for problem in await check]
