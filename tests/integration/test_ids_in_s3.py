@@ -107,6 +107,8 @@ def test_the_endpoint_reads_the_object_before_it_answers(
         (f"s3://{own}/none.txt", 404, "NOT_FOUND"),
         ("s3://no-such-bucket/none.txt", 404, "NOT_FOUND"),
         (f"s3://{own}", 400, "INVALID"),
+        (f"s3://{own}/../ids.txt", 400, "INVALID"),
+        ("s3://No_Such_Name/ids.txt", 400, "INVALID"),
         (f"s3://{own}/many.txt", 413, "TOO_LARGE"),
     ]
     for uri, status, code in refusals:

@@ -112,6 +112,8 @@ def translated(location: str, error: Exception) -> RetrographError:
         return ConfigurationError(f"{location} cannot be read: its bucket is {where}, set AWS_REGION")
     if isinstance(error, theirs.NotFoundError | FileNotFoundError):
         return NotFound(f"there is no object {location}")
+    if code == "InvalidBucketName":
+        return UsageError(f"{location} is not the address of an object: S3 knows no such names")
     if code in _BUSY:
         return SlowDown(DEPENDENCY, f"{location} cannot be read now: it asks for fewer requests ({code})")
     refused = theirs.PermissionDeniedError | theirs.UnauthenticatedError | PermissionError
@@ -151,6 +153,6 @@ def first_line(error: Exception) -> str:
 
 def _address(location: str) -> tuple[str, str]:
     bucket, _, key = location.removeprefix("s3://").partition("/")
-    if not location.startswith("s3://") or not bucket or not key:
+    if not location.startswith("s3://") or not bucket or not key or {".", ".."} & set(key.split("/")):
         raise UsageError(f"{location} is not the address of an object: s3://bucket/key")
     return bucket, key

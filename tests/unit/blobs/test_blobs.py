@@ -98,9 +98,9 @@ async def test_what_s3_refuses_is_told_in_our_words(status: int, error: type[Ret
 
 
 @pytest.mark.usefixtures("credentials")
-@pytest.mark.parametrize("location", ["s3://bucket", "s3://", "s3:///key", "bucket/key"])
-async def test_an_address_without_bucket_or_key_is_refused(location: str) -> None:
-    with pytest.raises(UsageError, match="s3://bucket/key"):
+@pytest.mark.parametrize("location", ["s3://bucket", "s3://", "s3:///key", "bucket/key", "s3://bucket/../key"])
+async def test_what_is_no_address_of_an_object_is_refused(location: str) -> None:
+    with pytest.raises(UsageError, match="is not the address of an object"):
         await whole(S3Objects(), location)
 
 
