@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 from retrograph.clock import Clock
@@ -23,6 +24,7 @@ from retrograph.jobs.ledger import Ledger
 from retrograph.jobs.pressure import Pressed
 from retrograph.jobs.progress import Watch
 from retrograph.jobs.settling import Settlement
+from retrograph.jobs.slowing import WHO, Slowing
 from retrograph.jobs.state import RETRIED, JobState, PauseReason
 from retrograph.jobs.store import Claimed, Ending, FailureQuery, JobStore
 from retrograph.jobs.text import described
@@ -79,6 +81,7 @@ class Run:
             store, taken.claimed.lease, seconds=lease_seconds, claimed_at=taken.at, clock=clock, halt=self.halt
         )
         self._ledger = Ledger(store, taken.claimed, self._keeper, clock, self.halt)
+        self._slowing = Slowing(partial(store.note, job.job_id, WHO))
 
     async def to_its_end(self, open_work: Callable[[], Awaitable[Work]]) -> Job:
         """Answers the job as the run left it. Raises LeaseLost."""
@@ -235,6 +238,7 @@ class Run:
                 self.halt.pause(PauseReason.MAX_RUNTIME)
             if self._ledger.due and not self.halt.asked:
                 await self._ledger.save()
+                await self._slowing.look(self._ledger.pressure())
 
     @asynccontextmanager
     async def _beside(self, *background: Coroutine[Any, Any, None]) -> AsyncIterator[None]:

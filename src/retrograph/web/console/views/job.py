@@ -17,7 +17,8 @@ from retrograph.jobs.text import stored
 from retrograph.jobs.watchdog import Patience, resumes_at
 from retrograph.jobs.wording import noun, noun_of_one
 from retrograph.web.console import commands, job_page, object_page, spreadsheet
-from retrograph.web.console.chart import chart
+from retrograph.web.console.chart import Chart, chart
+from retrograph.web.console.marks import Mark, marks
 from retrograph.web.console.progress import bar, scanned
 from retrograph.web.console.rendering import fragment_wanted, page
 from retrograph.web.console.states import badge, reason
@@ -44,6 +45,7 @@ async def overview(context: Context, request: Request, key: str) -> HTMLResponse
     summary = await context.service.failure_summary(job.job_id)
     runs = await context.service.runs(job.job_id)
     totals = await context.service.object_totals(job.job_id) if job.kind == "events" else None
+    drawn = chart(await context.service.samples(job.job_id))
     return _page(
         context,
         request,
@@ -52,10 +54,18 @@ async def overview(context: Context, request: Request, key: str) -> HTMLResponse
         discovery=job_page.discovery(job) if totals is None else object_page.discovery(job, totals),
         processing=_processing(job, runs, totals),
         same=await _same(context, job, totals),
-        chart=chart(await context.service.samples(job.job_id)),
+        chart=drawn,
+        marks=await _marks(context, job, runs, drawn),
         groups=job_page.groups(job, summary),
         clamped=await _clamped(context, job) if runs and now - runs[0].started_at < CLAMPED_SHOWN_MS else None,
     )
+
+
+async def _marks(context: WebContext, job: Job, runs: Sequence[Run], drawn: Chart | None) -> Sequence[Mark]:
+    if drawn is None:
+        return ()
+    log = await context.service.latest_log(job.job_id, EVENTS_OF_A_START)
+    return marks(log, runs, drawn.since, drawn.until)
 
 
 async def _same(context: WebContext, job: Job, totals: Totals | None) -> object_page.Same | None:
