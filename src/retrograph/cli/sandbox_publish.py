@@ -33,9 +33,7 @@ def publish(
     Every receipt and shop order comes once, and a sign-up of each user, in no order. Do it again, and nothing changes
     in the graph: the same events are the same facts.
     """
-    from retrograph.sandbox import SAMPLE
-
-    sent = run(_publish(configured(), data or SAMPLE, only or [], users, partitions, seed))
+    sent = run(_publish(configured(), data, only or [], users, partitions, seed))
     if as_json:
         print_json(dict(sent))
     forms = ", ".join(f"{count:,} {form}" for form, count in sorted(sent.items()))
@@ -43,18 +41,20 @@ def publish(
 
 
 async def _publish(
-    settings: "Settings", data: Path, only: list[str], users: int | None, partitions: int, seed: int
+    settings: "Settings", data: Path | None, only: list[str], users: int | None, partitions: int, seed: int
 ) -> Counter[str]:
-    from retrograph.sandbox import SandboxError
-    from retrograph.sandbox.data import load
-    from retrograph.sandbox.stream import Target, publish, stream_of
     from retrograph.wiring.live import client_of, look_at_clusters, topics_of
 
     topics = topics_of(settings, only)
     await look_at_clusters(topics)
+
+    from retrograph.sandbox import SAMPLE, SandboxError
+    from retrograph.sandbox.data import load
+    from retrograph.sandbox.stream import Target, publish, stream_of
+
     targets: dict[str, Target] = {each.form: Target(topic=each.name, client=client_of(each)) for each in topics}
     try:
-        events = stream_of(load(data), users=users, seed=seed)
+        events = stream_of(load(data or SAMPLE), users=users, seed=seed)
         return await asyncio.to_thread(publish, events, targets, partitions=partitions)
     except SandboxError as error:
         raise UsageError(str(error)) from error
