@@ -65,10 +65,11 @@ def sandbox(
     Prints the setting that points to them, and serves until Ctrl-C. The sample's purchases end on 2018-01-02: load it
     with `--as-of 2018-01-02`.
     """
-    from retrograph.sandbox import SAMPLE, InvalidFaults, SandboxError, SandboxOptions
-
     if context.invoked_subcommand is not None:
         return
+
+    from retrograph.sandbox import SAMPLE, InvalidFaults, SandboxError, SandboxOptions
+
     try:
         options = SandboxOptions(
             host=host,
