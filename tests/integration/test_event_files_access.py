@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command_line import CommandLine
+from tests.integration.command_line import CommandLine, Ended
 from tests.integration.event_files import load, receipt
+from tests.servers.token_service import EXTERNAL_ID, ROLE, token_service
 from tests.servers.versitygw import VersitygwServer
 
 
@@ -77,3 +78,37 @@ def test_a_named_profile_enters_with_its_own_keys_and_shows_no_secret(
     monkeypatch.setenv("PARTNER_SECRET", "wrong")
     wrong = load(cli, f"s3://{bucket}/in", "--credentials", "partner")
     assert wrong.code == 2 and "the AWS secret does not belong to the access key" in wrong.err
+
+
+def test_a_role_is_taken_on_with_its_external_id_and_a_wrong_one_is_named(
+    cli: CommandLine, tmp_path: Path, versitygw: VersitygwServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = versitygw.new_bucket()
+    versitygw.client().put_object(Bucket=bucket, Key="in/a.json", Body=receipt(1))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", versitygw.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-this-machine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
+
+    def loaded(role: str, external_id: str) -> Ended:
+        (tmp_path / "retrograph.toml").write_text(
+            f'[credentials.partner]\nrole_arn = "{role}"\nexternal_id = "{external_id}"\nregion = "us-east-1"\n'
+        )
+        return load(cli, f"s3://{bucket}/in", "--credentials", "partner")
+
+    with token_service(versitygw.access_key, versitygw.secret_key) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", address)
+        other = "arn:aws:iam::123456789012:role/another"
+        for role, external_id, says in (
+            ("arn:aws:iam::12:role/x", EXTERNAL_ID, "must be the ARN of a role, such as arn:aws:iam::123456789012"),
+            (other, EXTERNAL_ID, f"the role {other} cannot be taken on: AccessDenied"),
+            (ROLE, "guessed", f"the role {ROLE} cannot be taken on: AccessDenied"),
+        ):
+            refused = loaded(role, external_id)
+            assert refused.code == 2 and says in refused.err, refused.err
+        assert cli.left() == ["retrograph.toml"]
+        done = loaded(ROLE, EXTERNAL_ID)
+    assert done.code == 0, done.err
+    assert done.json["spec"]["source"]["role_arn"] == ROLE
+    assert versitygw.secret_key not in done.out + done.err
+    away = loaded(ROLE, EXTERNAL_ID)
+    assert away.code == 3 and "the token service does not answer" in away.err

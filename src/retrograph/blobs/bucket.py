@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _PAGE: Final = 1_000
+_WITHOUT_ETAG: Final = "modified "
 _RANGE_BYTES: Final = 4 * BLOCK_BYTES
 """What is asked for at once. One answer for a large object would last as long as its events take to be written, and no
 limit of time could tell a slow reader from a place that has gone silent."""
@@ -77,9 +78,14 @@ class Bucket:
         from obstore.exceptions import BaseError
 
         for first in range(start, found.size, _RANGE_BYTES):
-            options: Any = {"if_match": found.version, "range": (first, min(found.size, first + _RANGE_BYTES))}
+            options: Any = {"range": (first, min(found.size, first + _RANGE_BYTES))}
+            etag = not found.version.startswith(_WITHOUT_ETAG)
+            if etag:
+                options["if_match"] = found.version
             try:
                 result = await obstore.get_async(self._impatient, found.key, options=options)
+                if not etag:
+                    _check(cast("dict[str, Any]", result.meta), found)
                 content = memoryview(await result.bytes_async())
             except (BaseError, OSError, ValueError) as error:
                 raise self._of_object(error) from error
@@ -92,8 +98,7 @@ class Bucket:
 
         try:
             seen = await obstore.head_async(self._store, found.key)
-            if seen["e_tag"] != found.version:
-                raise ObjectChanged("it has changed since it was listed")
+            _check(cast("dict[str, Any]", seen), found)
             reader = await asyncio.to_thread(obstore.open_reader, self._store, found.key)
         except (BaseError, OSError, ValueError) as error:
             raise self._of_object(error) from error
@@ -182,5 +187,15 @@ class _Sought(io.RawIOBase):
 
 def _found(one: dict[str, Any]) -> Found:
     modified: datetime = one["last_modified"]
-    version = one["e_tag"] or f"{modified.isoformat()}-{one['size']}"
-    return Found(key=str(one["path"]), size=one["size"], version=version, modified_at=to_millis(modified))
+    return Found(key=str(one["path"]), size=one["size"], version=_version(one), modified_at=to_millis(modified))
+
+
+def _version(one: dict[str, Any]) -> str:
+    """Its ETag. Some services have none of objects that were laid under them."""
+    found: str | None = one["e_tag"]
+    return found or f"{_WITHOUT_ETAG}{one['last_modified'].isoformat(timespec='seconds')}-{one['size']}"
+
+
+def _check(one: dict[str, Any], found: Found) -> None:
+    if _version(one) != found.version:
+        raise ObjectChanged("it has changed since it was listed")

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
 
 from retrograph.errors import ConfigurationError, DependencyDown, MissingExtra
@@ -45,8 +46,8 @@ def keys_of(role: Role) -> Callable[[], Awaitable[Mapping[str, Any]]]:
         return {
             "access_key_id": found["AccessKeyId"],
             "secret_access_key": found["SecretAccessKey"],
-            "token": found["SessionToken"],
-            "expires_at": found["Expiration"],
+            "token": found["SessionToken"] or None,
+            "expires_at": found["Expiration"].astimezone(UTC),  # who uses it takes no other kind of UTC than this
         }
 
     return provide

@@ -1,13 +1,16 @@
 """Settings of event files, and the named credentials by which their buckets are entered."""
 
 import os
+import re
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from retrograph.config.values import SecretFile, secret_of
 from retrograph.errors import ConfigurationError
+
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+")
 
 
 class FilesSettings(BaseModel):
@@ -46,7 +49,7 @@ class CredentialProfile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    role_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+$")
+    role_arn: str | None = None
     external_id: str | None = Field(default=None, min_length=2, max_length=1224)
     access_key_id: str | None = Field(default=None, min_length=1)
     secret_access_key: SecretStr | None = None
@@ -54,6 +57,13 @@ class CredentialProfile(BaseModel):
     secret_access_key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     region: str | None = Field(default=None, min_length=1)
     endpoint: str | None = Field(default=None, pattern=r"^https?://\S+$")
+
+    @field_validator("role_arn")
+    @classmethod
+    def _of_a_role(cls, arn: str | None) -> str | None:
+        if arn is not None and not _ROLE.fullmatch(arn):
+            raise ValueError("must be the ARN of a role, such as arn:aws:iam::123456789012:role/reads-events")
+        return arn
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
