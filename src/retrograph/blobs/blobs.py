@@ -3,7 +3,16 @@
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
+from retrograph.errors import UsageError
+
 BLOCK_BYTES: Final = 1024 * 1024
+
+
+class ChangedMeanwhile(UsageError):
+    """What was to be replaced is no longer what it was when it was read: somebody else was quicker."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(f"{location} has changed meanwhile: look at it again, and try once more")
 
 
 class Blobs(Protocol):
@@ -26,6 +35,6 @@ class WritableBlobs(Blobs, Protocol):
     """Those whose content may be replaced."""
 
     async def replace(self, location: str, content: bytes, version: str) -> None:
-        """Puts a new content in the place of that version, whole or not at all. Raises UsageError where it has
-        changed meanwhile, and what `read` raises."""
+        """Puts a new content in the place of that version, whole or not at all. Raises ChangedMeanwhile,
+        and what `read` raises."""
         ...

@@ -1,15 +1,17 @@
 """Files of this machine."""
 
 import asyncio
+import fcntl
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from retrograph.blobs.blobs import BLOCK_BYTES
-from retrograph.errors import ConfigurationError, NotFound, UsageError
+from retrograph.blobs.blobs import BLOCK_BYTES, ChangedMeanwhile
+from retrograph.errors import ConfigurationError, NotFound
 
 
 class LocalFiles:
@@ -67,23 +69,37 @@ def _version(path: Path) -> str:
 def _replace(path: Path, content: bytes, version: str) -> None:
     path = path.resolve()
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.chmod(path.stat().st_mode & 0o7777)
-            if _version(path) != version:
-                raise UsageError(f"{path} has changed meanwhile: look at it again, and try once more")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with _alone(path):
+            _replace_alone(path, content, version)
     except FileNotFoundError as error:
         raise NotFound(f"there is no file {path}") from error
     except OSError as error:
         raise ConfigurationError(f"the file {path} cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Between a look at the file and its replacement nobody else replaces it: whoever waited for the lock of a file
+    that is replaced meanwhile sees that it is another one."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _replace_alone(path: Path, content: bytes, version: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.chmod(path.stat().st_mode & 0o7777)
+        if _version(path) != version:
+            raise ChangedMeanwhile(str(path))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _block(file: BinaryIO, path: Path) -> bytes:

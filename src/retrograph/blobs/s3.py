@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from retrograph.blobs.blobs import BLOCK_BYTES
+from retrograph.blobs.blobs import BLOCK_BYTES, ChangedMeanwhile
 from retrograph.blobs.place import SlowDown
 from retrograph.errors import (
     ConfigurationError,
@@ -73,14 +73,14 @@ class S3Objects:
         bucket, key = _address(location)
         store = self._bucket(bucket)
         if await self.version(location) != version:
-            raise UsageError(f"{location} has changed meanwhile: look at it again, and try once more")
+            raise ChangedMeanwhile(location)
         try:
             try:
                 await obstore.put_async(store, key, content, mode={"e_tag": version}, use_multipart=False)
             except NotSupportedError:
                 await obstore.put_async(store, key, content)
         except PreconditionError as error:
-            raise UsageError(f"{location} has changed meanwhile: look at it again, and try once more") from error
+            raise ChangedMeanwhile(location) from error
         except (BaseError, OSError, ValueError) as error:
             raise translated(location, error) from error
 

@@ -6,9 +6,10 @@ from typing import Final
 
 import structlog
 
-from retrograph.blobs.blobs import WritableBlobs
+from retrograph.blobs.blobs import ChangedMeanwhile, WritableBlobs
 from retrograph.errors import NotFound, TooLarge, UsageError
 from retrograph.facts import InvalidId, clean_id
+from retrograph.flags.document import read_flags
 from retrograph.flags.editing import document_with, list_with
 from retrograph.flags.flag import Segment
 from retrograph.flags.flag_file import MOST_IDS, FlagFile
@@ -18,6 +19,8 @@ from retrograph.ids.id_list import IdList
 
 LARGEST_BYTES: Final = 500_000_000
 MOST_ADDED: Final = 100_000
+TRIES: Final = 10
+"""How often ids are added anew where others change the same file."""
 
 _log = structlog.get_logger()
 
@@ -54,14 +57,22 @@ class FlagChanges:
         UsageError, NotFound, DependencyDown."""
         ids = _cleaned(typed)
         found = self._segment(flag, segment)
-        if found.file is not None:
-            changed = await self._add_to_list(self._locations.of(found.file), ids)
-        elif found.ids is not None:
-            changed = await self._add_inline(flag, found, ids)
-        else:
-            raise UsageError(f"segment {segment} of {flag} names no ids: there is nothing to add to", field="segment")
+        for further in reversed(range(TRIES)):
+            try:
+                changed = await self._added(flag, found, ids)
+                break
+            except ChangedMeanwhile:  # another operator was quicker: added to what is there now, nothing is lost
+                if not further:
+                    raise
         _log.info("flag-ids-added", flag=flag, segment=segment, added=changed.added, who=who, at=changed.location)
         return changed
+
+    async def _added(self, flag: str, segment: Segment, ids: Sequence[str]) -> Changed:
+        if segment.file is not None:
+            return await self._add_to_list(self._locations.of(segment.file), ids)
+        if segment.ids is not None:
+            return await self._add_inline(flag, segment, ids)
+        raise UsageError(f"segment {segment.name} of {flag} names no ids: there is nothing to add to", field="segment")
 
     async def replace(self, flag: str, segment: str, content: bytes, who: str) -> Changed:
         """Puts another list in the place of a segment's. Raises UsageError with the line that is wrong."""
@@ -96,11 +107,11 @@ class FlagChanges:
         location = self._file.location
         blobs = self._blobs(location)
         version = await blobs.version(location)
-        known = dict.fromkeys(segment.ids or ())
+        content = await self._content(location)
+        known = dict.fromkeys(_written(content, location, flag, segment.name))
         new = [one for one in ids if one not in known]
         if new:
-            content = document_with(await self._content(location), location, flag, segment.name, new)
-            await blobs.replace(location, content, version)
+            await blobs.replace(location, document_with(content, location, flag, segment.name, new), version)
         return Changed(added=len(new), ids=len(known) + len(new), location=location)
 
     async def _content(self, location: str) -> bytes:
@@ -116,6 +127,12 @@ class FlagChanges:
         if found is None:
             raise NotFound(f"flag {flag} has no segment {segment}", field="segment")
         return found
+
+
+def _written(content: bytes, location: str, flag: str, segment: str) -> Sequence[str]:
+    """The ids of a segment as they stand in the file now."""
+    found = read_flags(content, location).flags.get(flag)
+    return next((one.ids or () for one in found.segments if one.name == segment), ()) if found else ()
 
 
 def _parsed(content: bytes, name: str) -> SeenIds:

@@ -1,5 +1,6 @@
 """Ids that are added to a segment, and lists that are replaced: whole, and nothing else is touched."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,15 @@ async def test_what_cannot_be_changed_is_told(changes: FlagChanges) -> None:
             await changes.add(flag, segment, ["a"], "me")
     with pytest.raises(UsageError, match="no file"):
         await changes.replace("gate", "Team", b"a\n", "me")
+
+
+async def test_of_operators_who_add_at_once_nobody_loses_an_edit(tmp_path: Path) -> None:
+    operators = [await opened(tmp_path) for _ in range(4)]
+    await asyncio.gather(*(one.add("gate", "Beta", [f"u{number}"], "me") for number, one in enumerate(operators)))
+    await asyncio.gather(*(one.add("gate", "Team", [f"u{number}"], "me") for number, one in enumerate(operators)))
+    added = {f"u{number}" for number in range(4)}
+    assert added < set((tmp_path / "beta.csv").read_text().replace(",", "").split())
+    assert added < set(ids((tmp_path / "flags.yaml").read_bytes(), "Team") or ())
 
 
 async def test_a_file_that_changed_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:
