@@ -88,6 +88,7 @@ READ_TOUCHED_VISITS: Final = (
     "WHERE user_id = ? AND retailer IN (SELECT value FROM json_each(?))"
 )
 READ_COUNTS: Final = "SELECT category_id, purchase_count FROM graph_shops_in WHERE user_id = ?"
+READ_TOUCHED_COUNTS: Final = READ_COUNTS + " AND category_id IN (SELECT value FROM json_each(?))"
 
 # The edges of all users from one id to another.
 RANGE_PURCHASES: Final = (

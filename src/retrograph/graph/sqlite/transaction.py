@@ -5,7 +5,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -132,10 +132,11 @@ def _read_users(
     nodes.begin(connection)
     ids = row.text([user.user_id for user in users])
     stored = {found[0]: row.user_properties(found) for found in rows(connection, sql.READ_USERS, ids)}
+    touched = nodes.categories_of(connection, {*products})
     owned: set[str] = set()
     for user in users:
         held = stored[user.user_id]
-        _read_edges(connection, user, held)
+        _read_edges(connection, user, held, touched)
         owned.update(held.purchases)
     categories = nodes.categories_of(connection, owned.union(products))
     # An edge whose product another writer took away still holds facts; it counts in no category.
@@ -144,12 +145,18 @@ def _read_users(
     return StoredBatch(users=stored, product_categories=categories)
 
 
-def _read_edges(connection: sqlite3.Connection, wanted: Wanted, held: StoredUser) -> None:
+def _read_edges(
+    connection: sqlite3.Connection, wanted: Wanted, held: StoredUser, categories: Mapping[str, str | None]
+) -> None:
+    """`categories`: at least those of the products that are wanted. Only in these can a user's counts grow."""
     purchases: Iterable[Any] = ()
     if not wanted.whole:
+        grown = {category for product in wanted.products if (category := categories.get(product)) is not None}
         purchases = rows(connection, sql.READ_TOUCHED_PURCHASES, wanted.user_id, row.text(wanted.products))
         visits = rows(connection, sql.READ_TOUCHED_VISITS, wanted.user_id, row.text(wanted.retailers))
+        counts = rows(connection, sql.READ_TOUCHED_COUNTS, wanted.user_id, row.text([*grown])) if grown else []
     else:
+        counts = rows(connection, sql.READ_COUNTS, wanted.user_id)
         visits = rows(connection, sql.READ_VISITS, wanted.user_id)
         if wanted.expected is not None and held.loaded is not None:
             held.settled = is_settled(connection, wanted.user_id, wanted.expected)
@@ -158,7 +165,6 @@ def _read_edges(connection: sqlite3.Connection, wanted: Wanted, held: StoredUser
     held.whole = wanted.whole
     held.purchases = {found[0]: (row.stored_purchase(found),) for found in purchases}
     held.visits = {found[0]: (row.stored_visit(found),) for found in visits}
-    counts = rows(connection, sql.READ_COUNTS, wanted.user_id)
     held.counts = {category_id: (count or 0,) for category_id, count in counts}
 
 
