@@ -16,6 +16,7 @@ from retrograph.jobs.wording import (
     doing,
     ended,
     failed,
+    lasted,
     noun,
     pace,
     plain,
@@ -203,7 +204,7 @@ def _attention(job: Job) -> Sentence:
 
 def _succeeded(job: Job, now: int) -> Sentence:
     del now
-    counts, took = job.counts, span(job.elapsed_ms / 1000)
+    counts, took = job.counts, lasted(job.elapsed_ms / 1000)
     if job.spec.dry_run:
         found = counted(job.kind, counts.skipped_by.get("dry-run", counts.skipped))
         return _say("done", f"The dry run is over: it walked {found}. No service was called and nothing was written.")

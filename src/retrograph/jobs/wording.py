@@ -116,6 +116,11 @@ def span(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+def lasted(seconds: float) -> str:
+    """The same of what is over: `under 1 s` rather than no time at all."""
+    return "under 1 s" if 0 < seconds < 1 else span(seconds)
+
+
 def pace(rate: float) -> str:
     """`0.42`, `9.6`, `1,204`: as many digits as mean something."""
     if rate >= 100:

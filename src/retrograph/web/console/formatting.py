@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from retrograph.clock import from_millis
-from retrograph.jobs.wording import pace, span
+from retrograph.jobs.wording import lasted, pace
 
 NOTHING: Final = "–"
 """What stands where there is no value; a zero is shown as one."""
@@ -38,7 +38,7 @@ def duration(seconds: float | None) -> str:
     """`45 s`, `15 min`, `1 h 10 min`, `3 d 4 h`: in the words of the sentences about jobs."""
     if seconds is None:
         return NOTHING
-    return "under 1 s" if 0 < seconds < 1 else span(seconds)
+    return lasted(seconds)
 
 
 def ago(millis: int, now: int) -> str:

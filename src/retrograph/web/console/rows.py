@@ -15,7 +15,7 @@ from retrograph.web.console.offers import Offer, offers
 from retrograph.web.console.progress import Bar, bar, pace, scanned, sparkline
 from retrograph.web.console.states import Badge, Reason, badge, reason
 
-_PLACES: Final = ("file", "object", "table", "url", "users")
+_PLACES: Final = ("file", "object", "table", "url", "users", "uri")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

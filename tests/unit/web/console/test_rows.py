@@ -150,3 +150,8 @@ def test_what_is_packaged_has_its_licence_beside_it() -> None:
     for folder in carried:
         licences = list((static / folder).glob("*.LICENSE.txt"))
         assert licences and all(Path(licence).stat().st_size > 200 for licence in licences)
+
+
+def test_a_job_over_files_says_where_they_lie() -> None:
+    job = job_of(kind="events", spec=Spec(source={"uri": "s3://archive/2024/", "pattern": "*"}, as_of=0))
+    assert about(job) == "events · s3://archive/2024/"
