@@ -2,7 +2,7 @@
 
 import asyncio
 
-from retrograph.jobs.job import Job, Spec
+from retrograph.jobs.job import Job, Parameters, Spec
 from retrograph.jobs.outcomes import Attempt, ItemOutcome, Status
 from retrograph.jobs.queries import FailureQuery
 from retrograph.jobs.sql_store import SqlJobStore
@@ -56,6 +56,18 @@ async def test_outcomes_are_counted_once_whether_they_come_before_or_after_the_c
     assert await settled(store, claimed) == (1, 1, 1, 3, 3)
     (failure,) = await store.failures(job_id, FailureQuery())
     assert (failure.item, failure.attempts, failure.error_class, failure.message) == ("b", 1, "ServiceFailed", "no")
+
+
+async def test_a_job_keeps_the_queue_that_a_run_was_claimed_with(store: SqlJobStore) -> None:
+    """One that was accepted before there was such a thing has none, until a run names it."""
+    through = Parameters(executor="queue", queue="https://sqs.eu-west-1.amazonaws.com/1/bulk")
+    claimed = await running(store, parameters=through)
+    assert claimed.job.parameters == through
+    ended = await store.end(claimed.lease, Checkpoint(number=1), Ending(state=JobState.STOPPED))
+    again = await store.claim(claim_of(ended))
+    assert isinstance(again, Claimed) and again.job.parameters == through
+    (latest, *_) = await store.runs(ended.job_id)
+    assert latest.parameters["queue"] == through.queue
 
 
 async def test_what_is_sent_twice_is_one_request(store: SqlJobStore) -> None:
