@@ -135,8 +135,8 @@ def test_a_dispatcher_that_dies_sends_the_rest_and_counts_nothing_twice(
 ) -> None:
     users = history.some[:FEW]
     with workers(place, 1):
-        with place.cli.running(*sends(place, users, "--rate-limit", "3", "--batch-size", "2")) as first:
-            until(lambda: (place.row("answered") or {"answered": 0})["answered"] >= 4, "some users are counted")
+        with place.cli.running(*sends(place, users, "--rate-limit", "1", "--batch-size", "1")) as first:
+            until(lambda: (place.row("answered") or {"answered": 0})["answered"] >= 2, "some users are counted")
             second = place.cli.run(*sends(place, users))
             assert second.code == 4, second.err
             first.kill()
