@@ -30,6 +30,8 @@ class Company:
     consumers: list[Actor] = field(default_factory=list)
     others: list[Actor] = field(default_factory=list)
     """Those who come and go."""
+    commands: list[str] = field(default_factory=list)
+    """What the commands of jobs have said."""
     _hired: int = 0
 
     @property
@@ -43,7 +45,7 @@ class Company:
 
     def said(self, words: str) -> int:
         """How often any of them has said this."""
-        return sum(actor.told.count(words) for actor in self.everybody)
+        return sum(told.count(words) for told in (*(actor.told for actor in self.everybody), *self.commands))
 
     def hire(self, name: str, *command: str, ready: str) -> Actor:
         """Somebody who comes for a while: `retire` ends that."""

@@ -102,6 +102,7 @@ class Round:
         while not self._given_up.wait(0.5):
             with self.stage.cli.running(*command) as process:
                 done = outcome(process)
+            self.company.commands.append(done.err)
             if done.code in ENDED:
                 return
             assert done.code in (3, 4), done

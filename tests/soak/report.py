@@ -22,10 +22,19 @@ TABLE = Table(
 TOGETHER = "All of them at random"
 TOLD = (
     ("live-waiting", "consumers waited"),
-    ("dependency-down", "workers waited"),
+    ("dependency-down", "workers waited for the graph or a service"),
+    ("] waits ", "workers waited for the store"),
+    ("outcomes-wait", "outcomes waited for the store"),
+    ("queue-down", "workers waited for the queue"),
     ("waiting until", "the job paused"),
+    ("trying to take it again", "the job's lease ran out"),
     (UNKNOWN, "commits of unknown outcome"),
     ("handle-stale", "messages seen by another worker meanwhile"),
+    ("message-kept", "messages kept after their work was done"),
+    ("not-deleted", "messages not deleted at once"),
+    ("cache-away", "questions to a cache that was away"),
+    ("enrolments-not-read", "looks at the gate that failed"),
+    ("enrolment-waits", "steps of enrolments that waited"),
     ("partitions-taken", "partitions handed over"),
 )
 """What processes say, and what it means."""
@@ -79,7 +88,7 @@ class Told:
 def _cells(row: Row, verdict: Verdict, heard: list[str]) -> tuple[str, ...]:
     seen = [*heard, f"loaded by a retry: {verdict.retried:,}"] if verdict.retried else heard
     counts = (f"{verdict.users:,}", f"{verdict.events:,}", f"{verdict.facts:,}")
-    return (row.title, row.injected, "; ".join(seen) or "nothing", *counts)
+    return (row.title, row.injected, "; ".join(seen) or "nobody had to wait", *counts)
 
 
 def injected_together(faults: Sequence[Fault], seconds: float) -> str:
