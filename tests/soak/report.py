@@ -93,5 +93,5 @@ def _cells(row: Row, verdict: Verdict, heard: list[str]) -> tuple[str, ...]:
 
 def injected_together(faults: Sequence[Fault], seconds: float) -> str:
     """How often each fault was injected."""
-    counts = ", ".join(f"{fault.title[0].lower()}{fault.title[1:]} {fault.times:,}" for fault in faults if fault.times)
+    counts = ", ".join(f"{fault.title} ({fault.times:,})" for fault in faults if fault.times)
     return f"for {seconds / 60:.0f} minutes, up to three at a time: {counts}"

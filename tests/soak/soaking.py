@@ -13,7 +13,7 @@ from tests.soak.oracle import Oracle, Verdict
 from tests.soak.play import Round
 from tests.soak.stage import chance_of
 
-ALONE_SECONDS, TOGETHER_SECONDS = 16.0, 30.0
+ALONE_SECONDS, TOGETHER_SECONDS = 12.0, 30.0
 """How long a round takes where nothing delays it."""
 LONGEST_REST_SECONDS = 2.0
 MOST_TOGETHER = 3
