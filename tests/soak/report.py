@@ -88,7 +88,7 @@ class Told:
 def _cells(row: Row, verdict: Verdict, heard: list[str]) -> tuple[str, ...]:
     seen = [*heard, f"loaded by a retry: {verdict.retried:,}"] if verdict.retried else heard
     counts = (f"{verdict.users:,}", f"{verdict.events:,}", f"{verdict.facts:,}")
-    return (row.title, row.injected, "; ".join(seen) or "nobody had to wait", *counts)
+    return (row.title, row.injected, "; ".join(seen) or "–", *counts)
 
 
 def injected_together(faults: Sequence[Fault], seconds: float) -> str:
