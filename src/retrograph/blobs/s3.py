@@ -123,6 +123,10 @@ def translated(location: str, error: Exception) -> RetrographError:
         return ConfigurationError(
             f"{location} cannot be read: there are no AWS credentials, and this machine has no role"
         )
+    if _UNREACHED in str(error):
+        asked = re.search(r"https?://[^/\s?]+", str(error))
+        server = "S3" if asked is None else asked[0]
+        return DependencyDown(DEPENDENCY, f"{location} cannot be reached: {server} does not answer")
     if isinstance(error, theirs.GenericError | OSError):
         return DependencyDown(DEPENDENCY, f"{location} cannot be read: {first_line(error)}")
     return ConfigurationError(f"{location} cannot be read: {first_line(error)}")
@@ -136,6 +140,8 @@ _ENTRY: Final = {
 }
 _BUSY: Final = frozenset({"SlowDown", "ServiceUnavailable", "RequestLimitExceeded", "Throttling"})
 _ELSEWHERE: Final = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IncorrectEndpoint"})
+_UNREACHED: Final = "error sending request"
+"""There was no connection, or it broke before there was an answer."""
 _NO_CREDENTIALS: Final = "169.254.169.254"
 """Where a machine of Amazon's tells its role: it is only asked for want of anything else."""
 

@@ -122,3 +122,10 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(builtins, "__import__", without_obstore)
     with pytest.raises(MissingExtra, match=r"pip install 'retrograph\[aws\]'"):
         S3Objects()
+
+
+def test_a_store_that_cannot_be_reached_is_told_by_its_address() -> None:
+    told = "Error performing GET http://127.0.0.1:1/bucket?list-type=2 in 1.2s - HTTP error: error sending request"
+    found = translated("s3://bucket/x", OSError(told))
+    assert isinstance(found, DependencyDown)
+    assert str(found) == "s3://bucket/x cannot be reached: http://127.0.0.1:1 does not answer"
