@@ -19,8 +19,9 @@ from retrograph.loading.events import Received, Written
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
-BUFFERED_BATCHES: Final = 2
-"""Batches that may wait in a lane before its partition is paused."""
+BUFFERED_BATCHES: Final = 4
+"""Batches that may wait in a lane before its partition is paused. It is resumed at half of them: each time, what had
+been fetched ahead is fetched once more."""
 
 _log = structlog.get_logger()
 
@@ -71,7 +72,8 @@ class Lane:
     @property
     def wants_pause(self) -> bool:
         """Whether nothing more should come: something is down, or enough is waiting."""
-        full = len(self._buffer) >= self._means.batch * BUFFERED_BATCHES
+        most = BUFFERED_BATCHES // 2 if self.paused else BUFFERED_BATCHES
+        full = len(self._buffer) >= self._means.batch * most
         return self.partition in self._means.tally.waiting or full
 
     def take(self, records: Sequence[Record]) -> None:

@@ -102,6 +102,7 @@ def first_answer(ask: Callable[[float], T], serve: Callable[[float], object], tr
             answer = ask(AGAIN_SECONDS)
         finally:
             serve(0)
+    serve(0)  # also what is an old story by now, such as idle connections that were closed
     troubles.forget()
     return answer
 

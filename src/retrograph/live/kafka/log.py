@@ -62,7 +62,9 @@ class KafkaLog:
                 "session.timeout.ms": int(session_seconds * 1000),
                 "heartbeat.interval.ms": int(session_seconds * 1000 / 15),
                 "socket.timeout.ms": 15_000,
-                "queued.max.messages.kbytes": 16_384,
+                # A partition that is paused forgets what was fetched ahead: it shall not be much, nor come late.
+                "queued.max.messages.kbytes": 2_048,
+                "fetch.queue.backoff.ms": 20,
                 "topic.metadata.refresh.interval.ms": 30_000,
                 "error_cb": self._failed,
                 "log_level": 2,
