@@ -152,10 +152,11 @@ class Engines:
             service, store = self.service(process, graph, writer)
             running: set[asyncio.Task[Any]] = set()
 
-            async def resume(job: Job) -> None:
+            async def resume(job: Job) -> bool:
                 answer = await service.resume(job.key, "watchdog", "due")
                 if answer is not None:
                     running.add(asyncio.create_task(service.run(answer, once=True)))
+                return answer is not None
 
             patience = Patience(first_wait_ms=2_000)
             watchdog = Watchdog(store, clock, lambda: _known(graph.identity.graph_id), resume, patience)

@@ -94,11 +94,14 @@ class Fleet:
         assert answer is not None
         return answer
 
-    async def resume(self, job: Job) -> None:
-        """What a watchdog does about a job that is due. Raises JobRefused, IncompatibleGraph."""
+    async def resume(self, job: Job) -> bool:
+        """What a watchdog does about a job that is due; whether it goes on here: another server may have been quicker.
+
+        Raises JobRefused, IncompatibleGraph.
+        """
         why = "nobody had begun it" if job.state is JobState.PENDING else f"it was {job.state}"
         why += f" ({job.reason})" if job.reason else ""
-        await self._launched(self._verbs.resume(job.job_id, WATCHDOG, why))
+        return await self._launched(self._verbs.resume(job.job_id, WATCHDOG, why)) is not None
 
     async def pause(self) -> None:
         """Takes nothing on any more and pauses what runs, with `shutdown`. Bounded: 15 s unless told otherwise."""

@@ -72,14 +72,15 @@ def _paused_at(job: Job) -> int:
 
 
 class Watchdog:
-    """Finds what is due. `resume` takes a job's lease and sees that it runs; it raises JobRefused where it may not."""
+    """Finds what is due. `resume` takes a job's lease and sees that it runs, and says whether it did; it raises
+    JobRefused where it may not."""
 
     def __init__(
         self,
         store: JobStore,
         clock: Clock,
         graph: Callable[[], Awaitable[str]],
-        resume: Callable[[Job], Awaitable[None]],
+        resume: Callable[[Job], Awaitable[bool]],
         patience: Patience | None = None,
     ) -> None:
         self._store = store
@@ -117,10 +118,9 @@ class Watchdog:
         if job.graph_id != await self._graph():
             return False
         try:
-            await self._resume(job)
+            return await self._resume(job)
         except JobRefused:
             return False  # its lane is taken, or another process was quicker: it waits for the next sweep
         except RetrographError as error:  # whatever is wrong with one job, the others are looked after
             log.warning("job %s cannot be resumed: %s", job.key, error)
             return False
-        return True

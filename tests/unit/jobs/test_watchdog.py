@@ -88,13 +88,14 @@ async def test_a_sweep_resumes_what_is_due_and_waits_for_what_is_refused(world: 
     asked: list[str] = []
     refuse = True
 
-    async def resume(job: Job) -> None:
+    async def resume(job: Job) -> bool:
         asked.append(job.key)
         if refuse:
             raise JobRefused("other-job-running", "another one runs")
         answer = await world.service.resume(job.key, "watchdog", "due")
         assert answer is not None
         await world.service.run(answer, once=True)
+        return True
 
     async def graph() -> str:
         return world.graph
@@ -119,10 +120,11 @@ async def test_a_job_that_cannot_be_resumed_holds_up_no_other(world: World) -> N
     left = [await world.run(key=key) for key in ("broken", "sound")]
     asked: list[str] = []
 
-    async def resume(job: Job) -> None:
+    async def resume(job: Job) -> bool:
         asked.append(job.key)
         if job.key == "broken":
             raise UsageError("its source is not known any more")
+        return True
 
     async def graph() -> str:
         return world.graph
@@ -131,6 +133,28 @@ async def test_a_job_that_cannot_be_resumed_holds_up_no_other(world: World) -> N
     world.clock.advance((paused_at - to_millis(world.clock.now())) / 1000 + 300)
     assert await Watchdog(world.store, world.clock, graph, resume).sweep() == ["sound"]
     assert sorted(asked) == ["broken", "sound"]
+
+
+async def test_a_job_that_another_server_took_up_first_is_not_said_to_be_resumed(world: World) -> None:
+    world.load.script["user-1"] = DependencyDown("graph", "no answer")
+    left = await world.run()
+    world.load.script.clear()
+
+    async def graph() -> str:
+        return world.graph
+
+    async with Fleet(world.service, world.clock) as fleet:
+
+        async def resume(job: Job) -> bool:
+            """Another server is quicker, after this one has looked."""
+            answer = await world.service.resume(job.key, "other", "due")
+            assert answer is not None
+            await world.service.run(answer, once=True)
+            return await fleet.resume(job)
+
+        world.clock.advance(((left.paused_at or 0) - to_millis(world.clock.now())) / 1000 + 300)
+        assert await Watchdog(world.store, world.clock, graph, resume).sweep() == []
+    assert (await world.service.show(left.key)).epoch == 2
 
 
 async def test_a_job_whose_process_died_before_it_began_is_begun_by_one_that_serves(world: World) -> None:
