@@ -59,7 +59,6 @@ class Round:
             assert not task.is_alive(), f"{self.key} does not come to its end"
         self.check()
         self.job = self._retried()
-        self._replayed()
         self.company.until_settled()
         self.publish(self.told.after)
         until(lambda: self.stage.stream.left() == 0, "every event is done with", PATIENCE_SECONDS)
@@ -115,12 +114,6 @@ class Round:
                 return job
             self.stage.cli.run("jobs", "retry", self.key, "--rate-limit", "100", "--json")
         raise AssertionError(self.stage.cli.run("jobs", "failures", self.key, "--json").out)
-
-    def _replayed(self) -> None:
-        """What no job owns is sent again by an operator."""
-        if self.stage.queues.dead():
-            ended_ = self.stage.cli.run("queue", "dead-letters", "replay")
-            assert ended_.code == 0, ended_.err
 
 
 def as_lines(events: tuple[Event, ...]) -> str:
