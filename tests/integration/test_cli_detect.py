@@ -1,9 +1,14 @@
 """`retrograph detect`, as an operator or a schedule of their own runs it."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.integration.command_line import CommandLine
-from tests.integration.story import History
+from tests.integration.story import History, until
+
+MANY = 100
+SOME = 10
 
 
 def with_users(folder: Path, history: History, *users: str, **settings: str) -> CommandLine:
@@ -28,6 +33,39 @@ def test_the_new_ones_are_loaded_and_whoever_left_is_new_when_they_come_back(tmp
         assert cli.run("graph", "show", user, "--json").code == 0
     kinds = {job["kind"] for job in cli.run("jobs", "list", "--json").json}
     assert kinds == {"newly-enabled"}
+
+
+def test_one_that_is_killed_while_it_loads_forgets_nobody_and_requests_nobody_twice(
+    tmp_path: Path, history: History
+) -> None:
+    """`kill -9` after some users: the next one goes on with the same job, and finds nobody new."""
+    users = history.some[:MANY]
+    history.misbehave(latency={"fixed_ms": 50})
+    cli = with_users(tmp_path, history, *users, jobs_lease_seconds="5")
+    with cli.running("detect") as killed:
+        until(lambda: killed.poll() is not None or loaded(tmp_path) >= SOME, "some users are loaded")
+        assert killed.poll() is None
+        killed.kill()
+    assert SOME <= loaded(tmp_path) < MANY
+    history.misbehave()
+    again = cli.run("detect", "--json")
+    assert again.code == 0, again.err
+    assert (again.json["looked"], again.json["found"]) == (MANY, 0)
+    first, *others = sorted(cli.run("jobs", "list", "--json").json, key=lambda job: len(job["key"]))
+    assert (first["state"], first["total"], first["processed"], first["failed"]) == ("succeeded", MANY, MANY, 0)
+    assert [job["key"] for job in others] in ([], [f"{first['key']}-second"])
+
+
+def loaded(folder: Path) -> int:
+    """How many users are counted in jobs."""
+    file = folder / "retrograph.db"
+    if not file.exists():
+        return 0
+    with closing(sqlite3.connect(file, timeout=30)) as database:
+        try:
+            return int(database.execute("SELECT coalesce(sum(processed), 0) FROM jobs").fetchone()[0])
+        except sqlite3.OperationalError:  # the tables are not there yet
+            return 0
 
 
 def test_candidates_may_be_a_list_of_which_the_flag_covers_some(tmp_path: Path, history: History) -> None:
