@@ -112,9 +112,13 @@ class Broker:
         self.answer()
         if self.owner[number] is not seat:
             raise DependencyDown(DEPENDENCY, "the group is being rearranged")
-        if offset < self.committed[number]:
-            self._problems.append(f"{seat.process.name} committed {offset} of {number} after {self.committed[number]}")
-        self.committed[number] = offset
+        # One that comes late was sent over a connection that is gone.
+        self.committed[number] = max(offset, self.committed[number])
+
+    def judge(self, seat: Seat, number: int, offset: int, before: int) -> None:
+        """Nobody wants to go back."""
+        if offset < before:
+            self._problems.append(f"{seat.process.name} committed {offset} of {number} after {before}")
 
     def fetch(self, seat: Seat, held: dict[int, int], paused: set[int], now: float) -> News:
         """`held`: where the member is in what it believes to have."""
@@ -156,6 +160,7 @@ class BrokerLog:
         self._seat = Seat(process)
         self._member: Member | None = None
         self._positions: dict[int, int] = {}
+        self._committed: dict[int, int] = {}
         self._paused: set[int] = set()
         self._interrupted = False
 
@@ -175,6 +180,7 @@ class BrokerLog:
             await self._released(news.revoked)
         if news.given:
             self._positions.update(news.given)
+            self._committed.update(news.given)
             self._paused.difference_update(news.given)
             await self._member.given([Partition(TOPIC, number) for number in news.given])
         for number, found in news.records.items():
@@ -190,7 +196,10 @@ class BrokerLog:
         self._paused.difference_update(partition.number for partition in partitions)
 
     async def commit(self, partition: Partition, offset: int) -> None:
-        await self._ask("commit", lambda: self._broker.commit(self._seat, partition.number, offset))
+        number = partition.number
+        self._broker.judge(self._seat, number, offset, self._committed.get(number, 0))
+        self._committed[number] = offset
+        await self._ask("commit", lambda: self._broker.commit(self._seat, number, offset))
 
     def interrupt(self) -> None:
         self._interrupted = True
