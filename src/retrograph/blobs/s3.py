@@ -126,7 +126,7 @@ def translated(location: str, error: Exception) -> RetrographError:
     if _UNREACHED in str(error):
         asked = re.search(r"https?://[^/\s?]+", str(error))
         server = "S3" if asked is None else asked[0]
-        return DependencyDown(DEPENDENCY, f"{location} cannot be reached: {server} does not answer")
+        return DependencyDown(DEPENDENCY, f"{location} cannot be read: {server} does not answer")
     if isinstance(error, theirs.GenericError | OSError):
         return DependencyDown(DEPENDENCY, f"{location} cannot be read: {first_line(error)}")
     return ConfigurationError(f"{location} cannot be read: {first_line(error)}")

@@ -128,4 +128,4 @@ def test_a_store_that_cannot_be_reached_is_told_by_its_address() -> None:
     told = "Error performing GET http://127.0.0.1:1/bucket?list-type=2 in 1.2s - HTTP error: error sending request"
     found = translated("s3://bucket/x", OSError(told))
     assert isinstance(found, DependencyDown)
-    assert str(found) == "s3://bucket/x cannot be reached: http://127.0.0.1:1 does not answer"
+    assert str(found) == "s3://bucket/x cannot be read: http://127.0.0.1:1 does not answer"
