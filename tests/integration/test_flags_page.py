@@ -106,14 +106,15 @@ def test_whoever_was_loaded_since_the_flag_covers_them_is_spared(tmp_path: Path,
         flags_file="flags.yaml",
         flags_bucket=str(tmp_path),
         flags_refresh_seconds="1",
+        enrolment_settle_seconds="1",
         detector_every_seconds="0",
     )
     with served(cli) as server, server.client(server.token()) as client:
-        wait_for(lambda: _loaded_later(client, users[:2]), "a load as of a moment after everybody had heard")
+        wait_for(lambda: _loaded_later(client, users[:2]), "a load as of a moment after all had settled")
         assert client.post("/flags/detector").status_code == 303
         page = wait_for(lambda: _pass(client), "the pass")
         assert '<td class="number">1</td><td class="number">0</td><td class="number">2</td>' in page
-        wait_for(lambda: [job["total"] for job in jobs(client)] == [1], "the load of the third", lambda: jobs(client))
+        wait_for(lambda: {job["total"] for job in jobs(client)} == {1}, "the load of the third", lambda: jobs(client))
 
 
 def _loaded_later(client: httpx2.Client, users: tuple[str, ...]) -> bool:
@@ -123,7 +124,7 @@ def _loaded_later(client: httpx2.Client, users: tuple[str, ...]) -> bool:
     wait_for(lambda: client.get("/api/v1/jobs/bulk").json()["state"] == "succeeded", "the load")
     as_of = client.get("/api/v1/jobs/bulk").json()["spec"]["as_of"]
     began = min(job["created_at"] for job in client.get("/api/v1/jobs").json()["items"])
-    return datetime.fromisoformat(as_of) - datetime.fromisoformat(began) > timedelta(seconds=1.5)
+    return datetime.fromisoformat(as_of) - datetime.fromisoformat(began) > timedelta(seconds=2.5)
 
 
 def _pass(client: httpx2.Client) -> str:
