@@ -1,6 +1,7 @@
 """One round: a job sends its users through the queue while events come in, and somebody is enrolled."""
 
 import json
+import subprocess
 import threading
 from typing import Any
 
@@ -29,6 +30,7 @@ class Round:
         self._tasks = [threading.Thread(target=self._kept, args=(work,), daemon=True) for work in self._works()]
         self._errors: list[BaseException] = []
         self._given_up = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
         self.job: Any = None
         self.published = 0
 
@@ -69,8 +71,10 @@ class Round:
             raise self._errors[0]
 
     def give_up(self) -> None:
-        """Lets the threads end early."""
+        """Lets the threads end early, and with them the job's command."""
         self._given_up.set()
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
 
     def _works(self) -> tuple[Any, ...]:
         return (self._come_in, self._load, self._enrol)
@@ -99,8 +103,8 @@ class Round:
         queue = ("--executor", "queue", "--rate-limit", f"{rate:.2f}", "--batch-size", "2")
         command = self.stage.place.backfill(self.cast.sent, *WINDOW, *queue, key=self.key)
         while not self._given_up.wait(0.5):
-            with self.stage.cli.running(*command) as process:
-                done = outcome(process)
+            with self.stage.cli.running(*command) as self._process:
+                done = outcome(self._process)
             self.company.commands.append(done.err)
             if done.code in ENDED:
                 return
