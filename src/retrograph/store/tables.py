@@ -120,8 +120,15 @@ for _name, _place in PLACES.items():
         sqlite_where=_LISTED,
         postgresql_where=_LISTED,
     )
-Index("jobs_troubled", jobs.c.job_id, sqlite_where=_TROUBLED, postgresql_where=_TROUBLED)
 # These hold all that is asked of them, so that the long rows are not read.
+Index(
+    "jobs_troubled",
+    jobs.c.job_id,
+    jobs.c.archived_at,
+    jobs.c.needs_attention,
+    sqlite_where=_TROUBLED,
+    postgresql_where=_TROUBLED,
+)
 Index("jobs_searched", jobs.c.key, jobs.c.created_by, jobs.c.job_id, jobs.c.archived_at)
 Index("jobs_tallied", jobs.c.state, jobs.c.kind, jobs.c.needs_attention, jobs.c.graph_id, jobs.c.archived_at)
 

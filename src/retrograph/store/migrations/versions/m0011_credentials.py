@@ -23,3 +23,14 @@ def upgrade() -> None:
         sqlite_where=listed,
         postgresql_where=listed,
     )
+    # Of several partial indexes SQLite takes the one made last, unless another one holds all that is asked.
+    troubled = sa.text("archived_at IS NULL AND needs_attention")
+    op.drop_index("jobs_troubled", "jobs")
+    op.create_index(
+        "jobs_troubled",
+        "jobs",
+        ["job_id", "archived_at", "needs_attention"],
+        unique=False,
+        sqlite_where=troubled,
+        postgresql_where=troubled,
+    )
