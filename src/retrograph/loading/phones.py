@@ -9,7 +9,15 @@ from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, PhoneNumberFormat
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    SUPPORTED_REGIONS,
+    PhoneMetadata,
+    PhoneNumberDesc,
+    PhoneNumberFormat,
+)
+
+from retrograph.errors import ConfigurationError
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{5,14}")
 _SPACED: Final = re.compile(r"\+[1-9][0-9 ().-]{5,24}")
@@ -29,9 +37,15 @@ _KINDS: Final = (
 
 
 class PhoneNumbers:
-    """Judges numbers. Those without a country code belong to `region` (`DE`, `US`), or to nobody."""
+    """Judges numbers. Those without a country code belong to `region` (`DE`, `US`), or to nobody. Raises
+    ConfigurationError for a region that is none."""
 
     def __init__(self, region: str | None = None) -> None:
+        if region is not None and region not in SUPPORTED_REGIONS:
+            hint = "; Great Britain is GB" if region == "UK" else ""
+            raise ConfigurationError(
+                f"RETROGRAPH_IDENTIFIERS_PHONE_REGION is {region}, which is no country that has phone numbers{hint}"
+            )
         self._region = region
 
     def normal(self, text: str) -> str | None:

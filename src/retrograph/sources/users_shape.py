@@ -1,12 +1,21 @@
 """A users table's mapping as it was found in the database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Column, Select, Table, select
+from sqlalchemy.types import Boolean, Date, DateTime, Integer, Interval, LargeBinary, String, Time, Uuid
 
 from retrograph.sources.users_mapping import Place
+
+_NAMES_NOBODY: Final = (Boolean, Date, DateTime, Interval, LargeBinary, Time)
+_FAMILIES: Final[Mapping[str, tuple[type[Any], ...]]] = {
+    "text": (String,),
+    "number": (Integer,),
+    "uuid": (Uuid,),
+    "instant": (Date, DateTime),
+}
 
 
 class Found(NamedTuple):
@@ -28,6 +37,22 @@ class TableShape:
     created_at: Column[Any]
     own: tuple[Found, ...]
     children: tuple[tuple[Table, tuple[Found, ...]], ...]
+
+
+def can_identify(column: Column[Any]) -> bool:
+    """Whether what such a column holds can be an identifier. Types that are not known here may be one."""
+    return not isinstance(column.type, _NAMES_NOBODY)
+
+
+def can_join(by: Column[Any], user_id: Column[Any]) -> bool:
+    """Whether a child table's column can hold user ids. Text is never equal to a number or a UUID: some databases
+    refuse to compare them, others find nothing and say nothing."""
+    families = {_family(by), _family(user_id)} - {None}
+    return len(families) < 2
+
+
+def _family(column: Column[Any]) -> str | None:
+    return next((name for name, types in _FAMILIES.items() if isinstance(column.type, types)), None)
 
 
 def shape_of(users: Table, user_id: Column[Any], created_at: Column[Any], found: Sequence[Found]) -> TableShape:

@@ -33,7 +33,7 @@ from retrograph.config import redacted
 from retrograph.errors import ConfigurationError, MissingExtra
 from retrograph.sources.users_errors import DEPENDENCY, translated
 from retrograph.sources.users_mapping import Place, UsersMapping, setting_of
-from retrograph.sources.users_shape import Found, TableShape, columns_read, shape_of
+from retrograph.sources.users_shape import Found, TableShape, can_identify, can_join, columns_read, shape_of
 
 __all__ = ["DEPENDENCY", "UsersTable"]
 
@@ -152,9 +152,20 @@ class _Finder:
         at = self.instant(table, place.at, setting) if place.at is not None else None
         if column is None or (place.table is not None and by is None):
             return None
+        self._check_types(setting, place, column, by, users.c.get(user_id))
+        return Found(place, column, by, at, f"{table.name}.{place.column}" + "".join(f"/{key}" for key in place.path))
+
+    def _check_types(
+        self, setting: str, place: Place, column: Column[Any], by: Column[Any] | None, user_id: Column[Any] | None
+    ) -> None:
         if place.path and not isinstance(column.type, JSON | String):
             self._mistakes.append(f"{setting} names a member of {column}, which is {_type(column)}: it must be JSON")
-        return Found(place, column, by, at, f"{table.name}.{place.column}" + "".join(f"/{key}" for key in place.path))
+        elif not can_identify(column):
+            self._mistakes.append(f"{setting} names {column}, which is {_type(column)}: it cannot name anybody")
+        if by is not None and user_id is not None and not can_join(by, user_id):
+            self._mistakes.append(
+                f"{setting} is joined by {by}, which is {_type(by)}: it must be {_type(user_id)}, as {user_id} is"
+            )
 
     def check_walk(self, user_id: Column[Any], created_at: Column[Any], by_time: bool) -> None:
         """What a keyset would pass over in silence is refused; what would make it slow is told."""

@@ -69,7 +69,7 @@ class Identity:
         where: dict[str, Json] = {
             "table": f"{table.where}#{mapping.table}",
             "walk_by": "created_at" if table.by_time else "user_id",
-            "identifiers": {place.type: place.text for place in mapping.places},
+            "identifiers": places_of(mapping),
         }
         words = [_NORMALISED_BY, where, mapping.user_id, mapping.created_at, mapping.places, self._treatment()]
         digest = hashlib.sha256(msgspec.json.encode(words)).hexdigest()
@@ -139,6 +139,12 @@ class Identity:
         """Gives back the table's connection."""
         if self._opened is not None:
             await self._opened.close()
+
+
+def places_of(mapping: UsersMapping) -> dict[str, Json]:
+    """Where each type of identifier is read from; several places as they are written, one after another."""
+    types = dict.fromkeys(place.type for place in mapping.places)
+    return {type_: " ".join(place.text for place in mapping.places if place.type == type_) for type_ in types}
 
 
 def identifiers_of(settings: Settings) -> "Identifiers":

@@ -92,6 +92,12 @@ def test_a_number_without_a_country_code_belongs_to_the_configured_region() -> N
     assert PhoneNumbers("DE").normal("+1 415 555 2671") == "+14155552671"
 
 
+@pytest.mark.parametrize(("region", "sentence"), [("XX", "no country"), ("UK", "Great Britain is GB")])
+def test_a_region_that_is_none_is_named_before_anything_is_judged(region: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"RETROGRAPH_IDENTIFIERS_PHONE_REGION is {region}.*{sentence}"):
+        Identifiers(read_block_list(None), region=region)
+
+
 def test_a_hash_hides_the_value_and_names_its_key_and_blocking_is_decided_before() -> None:
     keyed = Identifiers(read_block_list(None), key=HashKey(key_id="k7", secret=b"secret"))
 

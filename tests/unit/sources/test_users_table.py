@@ -194,14 +194,20 @@ async def test_users_are_looked_up_by_their_keys(made: Made) -> None:
         ({"device": "devices.id"}, ["RETROGRAPH_USERS_DEVICE names devices.user_id, which does not exist"]),
         ({"device": "devices.id:by=owner:at=owner"}, ["devices.owner, which is of type TEXT: it must be a timestamp"]),
         ({"ip": "age/ips"}, ["RETROGRAPH_USERS_IP names a member of users.age, which is of type INTEGER"]),
+        ({"email": "created_at"}, ["RETROGRAPH_USERS_EMAIL names users.created_at, which is of type TIMESTAMP"]),
+        ({"payment": "photo"}, ["RETROGRAPH_USERS_PAYMENT names users.photo, which is of type BLOB"]),
+        (
+            {"device": "devices.id:by=number"},
+            ["devices.number, which is of type INTEGER: it must be of type TEXT, as users.user_id is"],
+        ),
         ({"ip": "ip", "email": "mail"}, ["2 parts of the users table's mapping are wrong", "users.ip", "users.mail"]),
         ({"email": ""}, ["no identifier is mapped: set RETROGRAPH_USERS_EMAIL"]),
     ],
 )
 async def test_a_wrong_mapping_is_named(made: Made, places: dict[str, str], sentences: list[str]) -> None:
     made.sql(
-        "CREATE TABLE users (user_id TEXT PRIMARY KEY, created_at TIMESTAMP, email TEXT, age INTEGER);"
-        "CREATE TABLE devices (owner TEXT, id TEXT);"
+        "CREATE TABLE users (user_id TEXT PRIMARY KEY, created_at TIMESTAMP, email TEXT, age INTEGER, photo BLOB);"
+        "CREATE TABLE devices (owner TEXT, id TEXT, number INTEGER);"
     )
     with pytest.raises(ConfigurationError) as error:
         await walked(made.mapped(places))
