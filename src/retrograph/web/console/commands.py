@@ -38,7 +38,7 @@ def curl(job: Job, base: str) -> str:
     """The same as a call of the API at `base`; the token comes from the environment of whoever pastes it."""
     lines = [
         f"curl --fail-with-body {shlex.quote(base.rstrip('/') + '/api/v1/jobs')}",
-        '-H "Authorization: Bearer $RETROGRAPH_TOKEN"',
+        '-H "Authorization: Bearer $TOKEN"',
         "-H 'Content-Type: application/json'",
         f"-d {shlex.quote(json.dumps(body(job), ensure_ascii=False))}",
     ]

@@ -1,12 +1,15 @@
 """What is copied means what was submitted, whatever the values hold."""
 
 import json
+import re
 import shlex
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from retrograph.config import load_settings
 from retrograph.jobs.job import Job, Parameters, Spec
 from retrograph.jobs.state import JobState
 from retrograph.web.console.commands import body, command_line, curl
@@ -69,3 +72,13 @@ def test_the_call_of_the_api_holds_the_document_whole(uri: str) -> None:
     words = words_in_a_shell(curl(with_source(object=uri), "https://x.example/"))
     assert words[:3] == ["curl", "--fail-with-body", "https://x.example/api/v1/jobs"]
     assert json.loads(words[words.index("-d") + 1])["s3_uri"] == uri
+
+
+def test_whoever_sets_the_token_that_the_call_asks_for_can_run_the_command_line_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A variable with our prefix that is no setting would stop every command."""
+    (name,) = re.findall(r"\$(\w+)", curl(JOB, "https://x.example/"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, "rtg_x")
+    assert load_settings().admins is None
