@@ -29,6 +29,7 @@ from retrograph.jobs.queries import FailureQuery, FailureSummary, Glance, JobPag
 from retrograph.jobs.requests import Engine, StartAnswer, StartRequest
 from retrograph.jobs.runner import Work
 from retrograph.jobs.starting import Starter
+from retrograph.jobs.state import HELD
 from retrograph.jobs.store import JobStore, NotClaimable
 from retrograph.jobs.text import stored
 from retrograph.jobs.uploads import Counted, Upload
@@ -94,7 +95,15 @@ class Service:
 
     async def outlook(self, kind: str, key: str | None) -> Outlook:
         """What a start with that key would do now, before anybody does it. Raises UsageError for an unknown kind."""
-        return outlook(await self.known(kind, key), kind, grows=self._starter.kind(kind).grows)
+        grows = self._starter.kind(kind).grows
+        return outlook(await self.known(kind, key), kind, grows=grows, rival=await self._rival(kind))
+
+    async def _rival(self, kind: str) -> Job | None:
+        """The job that keeps others of its kind from being started; only read, since a form asks at each key stroke."""
+        if kind not in self._engine.exclusive:
+            return None
+        running = await self.list(JobQuery(kind=kind, states=HELD, limit=1))
+        return next(iter(running.jobs), None)
 
     async def items(self, key: str) -> AsyncIterator[str]:
         """The ids that a job has frozen, in order. Raises NotFound, UsageError where it has none."""

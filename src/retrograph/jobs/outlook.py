@@ -24,10 +24,25 @@ class Outlook:
     """A start would change nothing: it runs already."""
     needs_reset: bool = False
     """Only a start from the beginning is possible."""
+    refused: str | None = None
+    """Why no choice starts anything now."""
 
 
-def outlook(job: Job | None, kind: str, *, grows: bool) -> Outlook:
-    """`job` is what the key stands for now, if anything; `grows`: the kind's source may have new items."""
+def outlook(job: Job | None, kind: str, *, grows: bool, rival: Job | None = None) -> Outlook:
+    """`job` is what the key stands for now, if anything; `grows`: the kind's source may have new items. `rival` runs,
+    and only one of its kind may."""
+    if job is not None and job.kind != kind:
+        return _of_another_kind(job)
+    found = _outlook(job, kind, grows)
+    if rival is None or (job is not None and rival.job_id == job.job_id):
+        return found
+    why = (
+        f"Job {rival.key} is running, and only one of kind {rival.kind} runs at a time: a start is refused until then."
+    )
+    return replace(found, refused=why)
+
+
+def _outlook(job: Job | None, kind: str, grows: bool) -> Outlook:
     if job is None:
         return _unknown(kind)
     retry_failed, reset = _retry_failed(job), _reset(job)
@@ -46,6 +61,17 @@ def outlook(job: Job | None, kind: str, *, grows: bool) -> Outlook:
         return Outlook(cursor=_cursor(job), modes=modes, retry_failed=retry_failed, reset=reset, needs_reset=True)
     modes = {"full": _full(job, grows), "cursor": _onwards(job, grows), "failed": _failed(job)}
     return Outlook(cursor=_cursor(job), modes=modes, retry_failed=retry_failed, reset=reset)
+
+
+def _of_another_kind(job: Job) -> Outlook:
+    same = f"It is of kind {job.kind}: give another key."
+    return Outlook(
+        cursor=_cursor(job),
+        modes=dict.fromkeys(("full", "cursor", "failed"), same),
+        retry_failed=same,
+        reset=same,
+        refused=f"This key stands for a job of kind {job.kind}.",
+    )
 
 
 def _unknown(kind: str) -> Outlook:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retrograph.errors import ServiceFailed
+from retrograph.errors import OtherWork, ServiceFailed
 from retrograph.jobs.outlook import Outlook, outlook
 from retrograph.jobs.state import JobState
 from tests.unit.jobs.engine import World, users
@@ -80,3 +80,21 @@ async def test_a_table_that_grows_is_walked_on(world: World) -> None:
         "Walks the users that are new since the last run."
     )
     assert (await world.run(12, kind="identity", key="table")).counts.processed == 12
+
+
+async def test_a_key_of_another_kind_promises_nothing(world: World) -> None:
+    await world.run(10, kind="identity", key="table")
+    said = await told(world, "table")
+    assert said.refused == "This key stands for a job of kind identity."
+    assert {*said.modes.values(), said.reset} == {"It is of kind identity: give another key."}
+    with pytest.raises(OtherWork, match="is of kind identity"):
+        await world.start(key="table", reset_cursor=True)
+
+
+async def test_while_another_job_of_the_kind_runs_it_is_said_that_a_start_is_refused(world: World) -> None:
+    running = await world.start(key="cohort")
+    said = await world.service.outlook("purchases", "other")
+    assert said.refused is not None and said.refused.startswith("Job cohort is running, and only one of kind purchases")
+    assert (await world.service.outlook("purchases", "cohort")).refused is None
+    await world.service.run(running, once=True)
+    assert (await world.service.outlook("purchases", "other")).refused is None

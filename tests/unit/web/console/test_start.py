@@ -209,6 +209,13 @@ async def test_the_outlook_is_of_the_key_that_is_typed(pages: Pages) -> None:
     assert "has 1-128 of the characters" in await pages.text("/start/purchases/outlook?key=no%20spaces")
 
 
+async def test_the_outlook_of_another_kinds_key_offers_nothing(pages: Pages) -> None:
+    await pages.world.run(["a"], key="cohort")
+    part = await pages.text("/start/identity/outlook?key=cohort")
+    assert "This key stands for a job of kind purchases." in part
+    assert "Nothing is left to do" not in part and "Goes on" not in part
+
+
 async def test_a_dry_run_is_made_real_with_the_same_users_window_and_pace(pages: Pages) -> None:
     dry = await pages.world.run(["b", "a"], key="cohort:dry-run", dry_run=True, batch_size=50, lookback_days=30)
     page = await pages.text(f"/start/purchases?like={dry.job_id}")
