@@ -3,6 +3,7 @@
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,7 +14,7 @@ MOST_BYTES: Final = 50_000_000
 
 
 class BodyLimit:
-    """Answers 413 to what is larger, and 400 to what has two lengths, and reads no further."""
+    """Answers 413 to what is larger, and 400 to what has two lengths or breaks off, and reads no further."""
 
     def __init__(self, app: ASGIApp, most: int = MOST_BYTES) -> None:
         self._app = app
@@ -53,6 +54,10 @@ class BodyLimit:
             if answered:
                 raise
             await self._refused(scope, receive, send)
+        except ClientDisconnect:
+            if answered:
+                raise
+            await _broken_off()(scope, receive, send)
 
     @property
     def _sentence(self) -> str:
@@ -68,6 +73,11 @@ def _ambiguous() -> Response:
     return problems.problem(
         400, "the body has a length and comes in pieces: send one of both", headers={"Connection": "close"}
     )
+
+
+def _broken_off() -> Response:
+    """Nobody may be there to read it, but the access log says that it was the sender's doing."""
+    return problems.problem(400, "the body ended before its end: send it again", headers={"Connection": "close"})
 
 
 def _said(headers: Headers) -> int:

@@ -8,11 +8,12 @@ import httpx2
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from retrograph.web.body_limit import BodyLimit
 from retrograph.web.requests_log import RequestLog
+from retrograph.web.surprises import Surprises
 from tests.unit.web.auth.door import Door, bearer, opened
 
 
@@ -44,6 +45,25 @@ async def test_a_body_is_counted_as_it_arrives() -> None:
         said = await client.post("/", content=b"x" * 11)
     assert (over.status_code, said.status_code) == (413, 413)
     assert over.json()["code"] == "TOO_LARGE" and over.headers["connection"] == "close"
+
+
+async def test_a_sender_who_goes_away_is_no_surprise() -> None:
+    answers: list[Message] = []
+    messages: list[Message] = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/jobs", "headers": [], "query_string": b""}
+    with capture_logs() as lines:
+        await RequestLog(Surprises(BodyLimit(reading), answer=lambda _: PlainTextResponse("", 500)))(
+            scope, receive, send
+        )
+    assert answers[0]["status"] == 400
+    assert [(line["event"], line["status"], line["log_level"]) for line in lines] == [("request", 400, "info")]
 
 
 async def test_a_request_is_known_by_its_id_and_its_query_is_not_logged() -> None:

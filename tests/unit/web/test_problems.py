@@ -58,3 +58,8 @@ def test_an_error_becomes_a_document(error: errors.RetrographError, status: int,
     assert (document["status"], document["code"], document["detail"]) == (status, code, str(error))
     assert document.get("field") == getattr(error, "field", None)
     assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_what_was_sent_is_not_sent_back_whole() -> None:
+    document = json.loads(bytes(problems.of_error(errors.UsageError("x" * 1_000_000)).body))
+    assert document["detail"] == "x" * 3_999 + "…"

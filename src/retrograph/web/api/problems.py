@@ -8,8 +8,12 @@ from starlette.responses import JSONResponse
 
 from retrograph import errors
 from retrograph.jobs.state import NotPossible
+from retrograph.jobs.text import stored
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+_LONGEST: Final = 4_000
+"""Characters of a sentence: room for a list of mistakes, none for a megabyte that was sent and is quoted."""
 
 STATUSES: Final[tuple[tuple[type[errors.RetrographError], int, str], ...]] = (
     (errors.NotFound, 404, "NOT_FOUND"),
@@ -57,7 +61,7 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code or _CODES.get(status, "FAILED"),
-        "detail": detail,
+        "detail": stored(detail, _LONGEST),
     }
     if field is not None:
         document["field"] = field
