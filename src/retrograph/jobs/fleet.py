@@ -99,6 +99,8 @@ class Fleet:
 
         Raises JobRefused, IncompatibleGraph.
         """
+        if self._closing:
+            return False  # what was paused just now is due at once, but for a server that stays
         why = "nobody had begun it" if job.state is JobState.PENDING else f"it was {job.state}"
         why += f" ({job.reason})" if job.reason else ""
         return await self._launched(self._verbs.resume(job.job_id, WATCHDOG, why)) is not None

@@ -11,7 +11,7 @@ import pytest
 
 from retrograph.errors import DependencyDown, ServiceFailed
 from retrograph.jobs.fleet import WATCHDOG, Fleet
-from retrograph.jobs.job import Job
+from retrograph.jobs.job import Job, Spec
 from retrograph.jobs.requests import StartRequest
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState
@@ -146,6 +146,9 @@ async def test_a_server_that_ends_takes_nothing_on(world: World) -> None:
         await server.fleet.pause()
         with pytest.raises(DependencyDown, match="shutting down"):
             await server.start()
+        assert not await server.fleet.resume(
+            Job(job_id="j", graph_id=world.graph, key="k", kind="purchases", state=JobState.PAUSED, spec=Spec(as_of=0))
+        )
 
 
 @pytest.mark.parametrize("reason", ["max-runtime", "consecutive-failures"])
