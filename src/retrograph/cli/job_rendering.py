@@ -21,7 +21,7 @@ def job_pairs(job: Job) -> dict[str, Any]:
     counts, chosen = job.counts, job.parameters
     pairs: dict[str, Any] = {
         "key": job.key,
-        "kind": job.kind,
+        "kind": f"{job.kind}, dry run" if job.spec.dry_run else job.kind,
         "state": state_text(job),
         "why": job.message,
         "progress": progress_text(job),
@@ -63,8 +63,9 @@ def _grouped(value: object) -> object:
 
 
 def job_row(job: Job) -> tuple[object, ...]:
-    """One line of `jobs list`."""
-    return job.key, state_text(job), progress_text(job), job.counts.failed, iso(job.updated_at)[:19].replace("T", " ")
+    """One line of `jobs list`. A dry run may have the key of the real job."""
+    progress = progress_text(job) + (", dry run" if job.spec.dry_run else "")
+    return job.key, state_text(job), progress, job.counts.failed, iso(job.updated_at)[:19].replace("T", " ")
 
 
 def state_text(job: Job) -> str:

@@ -26,6 +26,12 @@ def test_a_row_tells_state_reason_and_progress() -> None:
     assert job_row(JOB)[:4] == ("nightly", "paused (max-runtime)", "1,204 of 2,377 (50.7%)", 4)
 
 
+def test_a_dry_run_is_told_from_the_real_job_of_the_same_key() -> None:
+    dry = replace(JOB, spec=replace(JOB.spec, dry_run=True))
+    assert job_row(dry)[2] == "1,204 of 2,377 (50.7%), dry run"
+    assert job_pairs(dry)["kind"] == "purchases, dry run"
+
+
 def test_a_job_without_a_total_shows_what_was_scanned() -> None:
     assert job_row(replace(JOB, total=None))[2] == "1,204"
 
