@@ -36,7 +36,8 @@ def outlook(job: Job | None, kind: str, *, grows: bool, rival: Job | None = None
     found = _outlook(job, kind, grows)
     if rival is None or (job is not None and rival.job_id == job.job_id):
         return found
-    why = f"Job {rival.key} is running, and only one of kind {rival.kind} runs at a time: a start is refused while it does."
+    only = f"only one of kind {rival.kind} runs at a time"
+    why = f"Job {rival.key} is running, and {only}: a start is refused while it does."
     return replace(found, refused=why)
 
 
