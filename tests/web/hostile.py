@@ -171,6 +171,42 @@ def _paths() -> Iterator[Hostile]:
     yield Hostile("a retry of what is no list", 400, b'{"items": "ann"}', path=f"{JOBS}/hostile/retry", field="items")
 
 
+def _lookalikes() -> Iterator[Hostile]:
+    """What a lenient reader would take for something else."""
+    inline = b'{"kind": "purchases", "user_ids": ["ann"], "dry_run": true, '
+    yield Hostile(
+        "a name twice, once in escapes", 400, inline + b'"k\\u0069nd": "identity"}', field="kind", says="twice"
+    )
+    yield Hostile("a name twice within", 400, inline + b'"x": {"a": 1, "a": 2}}', field="a", says="twice")
+    yield Hostile("a prototype", 400, inline + b'"__proto__": {"dry_run": false}}', field="__proto__")
+    yield Hostile("less than all numbers", 400, inline + b'"rate_limit": -Infinity}', says="no JSON number")
+    yield Hostile("a mark of byte order", 400, b"\xef\xbb\xbf" + start(), says="not JSON")
+    yield Hostile("a source in a list", 400, start(user_ids=..., source=["neo4j"]), field="source", says="text")
+    yield Hostile("an upload of NUL", 400, start(user_ids=..., upload_id="\0"), field="upload_id", says="NUL")
+    yield Hostile("a key that ends with a line break", 400, start(key="abc\n"), field="key")
+    yield Hostile("a day that was not", 400, start(as_of="2017-02-29"), field="as_of")
+    yield Hostile("an hour that is not", 400, start(as_of="2017-01-01T24:00:00Z"), field="as_of")
+    yield Hostile("an instant after the last", 400, start(as_of="9999-12-31T23:59:59-23:59"), field="as_of")
+    yield Hostile("an instant as a number", 400, start(as_of=1_500_000_000_000), field="as_of")
+    yield Hostile("a folder above a bucket", 400, start(user_ids=..., s3_uri="s3://../../x"), field="s3_uri")
+    for query, field in {"limit=1e3": "limit", "limit=%D9%A1": "limit", "after=e30": "after"}.items():
+        yield Hostile(f"?{query}", 400, path=f"{JOBS}?{query}", method="GET", field=field)
+    early = f"{JOBS}?created_after=0001-01-01T00:00:00-23:59"
+    yield Hostile("an instant before the first", 400, path=early, method="GET", field="created_after")
+    stream = {"Last-Event-ID": "9" * 500 + "-" + "9" * 500}
+    yield Hostile("news from the end of time", 400, path="/api/v1/events", method="GET", headers=stream)
+    lists = {
+        "with a NUL": (b"a\x00b\n", "control character"),
+        "in UTF-16": ("user_id\nann\n".encode("utf-16"), "UTF-8"),
+        "of one endless line": (b"a" * 3_000_000, "no end"),
+        "that is packed": (gzip.compress(b"ann\n"), "UTF-8"),
+        "of nothing": (b"", "no user ids"),
+    }
+    for name, (body, says) in lists.items():
+        yield Hostile(f"a list {name}", 400, body, path="/api/v1/uploads?name=list", field="file", says=says)
+    yield Hostile("a list with a path for a name", 201, b"ann\n", path="/api/v1/uploads?name=..%2F..%2Fetc%2Fpasswd%00")
+
+
 def _strangers() -> Iterator[Hostile]:
     """Nobody who says so is somebody."""
 
@@ -191,6 +227,6 @@ def _strangers() -> Iterator[Hostile]:
 
 HOSTILE: Final = tuple(
     hostile
-    for family in (_ids, _sources, _keys, _parameters, _bodies, _questions, _paths, _strangers)
+    for family in (_ids, _sources, _keys, _parameters, _bodies, _questions, _paths, _lookalikes, _strangers)
     for hostile in family()
 )
