@@ -95,10 +95,15 @@ class Backfills:
         return next((job for job in await self._service.held() if job.kind == KIND), None)
 
     async def _running_or_waiting(self) -> Job | None:
-        return await self._running() or await self._latest(_WILL_RUN)
+        # A dry run, and what needs attention, waits for a person and not for the watchdog.
+        waiting = JobQuery(kind=KIND, states=_WILL_RUN, dry_run=False, needs_attention=False, limit=1)
+        return await self._running() or await self._first(waiting)
 
-    async def _latest(self, states: frozenset[JobState] = frozenset()) -> Job | None:
-        page = await self._service.list(JobQuery(kind=KIND, states=states, limit=1))
+    async def _latest(self) -> Job | None:
+        return await self._first(JobQuery(kind=KIND, limit=1))
+
+    async def _first(self, query: JobQuery) -> Job | None:
+        page = await self._service.list(query)
         return page.jobs[0] if page.jobs else None
 
 

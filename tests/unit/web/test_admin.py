@@ -120,6 +120,13 @@ async def test_it_is_canceled(client: httpx2.AsyncClient, named: bool) -> None:
     assert again.status_code == 409, again.text
 
 
+async def test_a_dry_run_that_rests_is_not_what_goes_on_by_itself(client: httpx2.AsyncClient) -> None:
+    begun = (await client.post(BACKFILL, json=slow(max_runtime_ms=1_000))).json()
+    assert (await ended(client, begun["job_id"]))["status"] == "paused"
+    assert (await client.post(f"{BACKFILL}/cancel")).status_code == 409
+    assert (await client.post(f"{BACKFILL}/{begun['job_id']}/cancel")).json()["status"] == "canceled"
+
+
 async def test_without_any_job_there_is_nothing_to_show_or_cancel(client: httpx2.AsyncClient) -> None:
     assert (await client.get(f"{BACKFILL}/status")).status_code == 404
     assert (await client.get(f"{BACKFILL}/none")).status_code == 404
