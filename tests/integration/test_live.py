@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.integration.event_stream import Event, Stream, history_as_events, letters, terminated
 from tests.integration.story import History, NewPlace, Place, ended, until, until_told
@@ -15,6 +16,8 @@ from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.timeout(400)
 USERS = 12
+LARGEST_VALUE = 1_048_400
+"""With its key, what a topic takes that has the usual limit: 1,048,588 bytes for a batch of records."""
 LOGIN = {
     "event_type": "login",
     "event_id": "e-1",
@@ -133,6 +136,23 @@ def test_what_cannot_be_decoded_goes_to_the_dead_letters_and_can_be_replayed(pla
     first, again = letters(place, stream, "identity")
     assert again["headers"]["offset"] != first["headers"]["offset"]
     assert again["headers"]["recorded-at"] == first["headers"]["recorded-at"]
+
+
+def test_the_largest_event_that_a_topic_holds_can_be_buried_and_holds_nothing_up(place: Place, stream: Stream) -> None:
+    """Its dead letter is larger, because of the headers: more than a client or a topic takes by default."""
+    largest = b"?" * LARGEST_VALUE
+    producer = Producer({"bootstrap.servers": stream.kafka.brokers, "message.max.bytes": 2 * LARGEST_VALUE})
+    refused: list[object] = []
+    producer.produce(
+        stream.topic("identity"), largest, "hh-0012", 0, on_delivery=lambda error, _: refused.append(error)
+    )
+    assert producer.flush(30) == 0 and refused == [None]
+    producer.produce(stream.topic("identity"), json.dumps(LOGIN).encode(), "hh-0012", 0)
+    assert producer.flush(30) == 0
+    stream.consumed(place.cli)
+    assert len(ended(place.cli.run("graph", "show", "hh-0012", "--json"))["identity"]["identifiers"]) == 1
+    (letter,) = letters(place, stream, "identity")
+    assert letter["value"] == largest.decode()
 
 
 def test_a_graph_that_is_down_is_waited_for(

@@ -142,7 +142,11 @@ class FlagFile:
             try:
                 if await self._blobs(location).version(location) == known.version:
                     continue
-                self._lists[file] = await self._read_list(file)
+                read = await self._read_list(file)
+                if len(known.ids) and not len(read.ids):
+                    # Most likely cut to nothing before it is written anew; who means it takes it out of the flag.
+                    raise ConfigurationError(f"{location} holds no ids any more: it would shut everybody out")
+                self._lists[file] = read
                 changed = True
             except RetrographError as error:
                 problems.append(Problem(location=location, message=str(error)))

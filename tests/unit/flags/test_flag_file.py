@@ -61,6 +61,19 @@ async def test_a_broken_document_keeps_the_last_good_one_and_says_so(tmp_path: P
     assert not flags.problems and flags.flag("f").covers("b")
 
 
+@pytest.mark.parametrize("cut", ["", "user_id\n"])
+async def test_a_list_that_is_cut_to_nothing_shuts_nobody_out_and_says_so(tmp_path: Path, cut: str) -> None:
+    flags = await opened(tmp_path, ONE_LIST, list="user_id\na\n")
+    (tmp_path / "list.csv").write_text(cut)
+    assert not await flags.refresh()
+    assert flags.flag("f").covers("a")
+    assert [problem.location for problem in flags.problems] == [str(tmp_path / "list.csv")]
+    assert "no ids" in flags.problems[0].message
+    (tmp_path / "list.csv").write_text("user_id\nb\n")
+    assert await flags.refresh()
+    assert flags.flag("f").covers("b") and not flags.flag("f").covers("a") and not flags.problems
+
+
 async def test_a_broken_list_keeps_its_last_good_state(tmp_path: Path) -> None:
     flags = await opened(tmp_path, ONE_LIST, list="a\n")
     write(tmp_path / "list.csv", '"no end\n')

@@ -29,6 +29,10 @@ PAGE: Final = 500
 EMPTY_POLLS: Final = 5
 """After so many without a record, none is left: what ends a topic may be no record but a transaction's mark."""
 
+LARGEST_BYTES: Final = 100_000_000
+"""As much as a broker takes in one request. A dead letter is larger than its event, because of its headers: with the
+usual limit the largest event that a topic holds could not be buried, and its partition would wait for ever."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -75,15 +79,21 @@ class KafkaDeadLetters:
     @property
     def _producer(self) -> Producer:
         if self._made is None:
-            own = {"enable.idempotence": True, "message.timeout.ms": int(SEND_SECONDS * 1000), "log_level": 2}
+            own = {
+                "enable.idempotence": True,
+                "message.timeout.ms": int(SEND_SECONDS * 1000),
+                "message.max.bytes": LARGEST_BYTES,
+                "log_level": 2,
+            }
             self._made = made(Producer, self._cluster, own)
         return self._made
 
     def _ensure(self, topic: str) -> None:
-        """Makes the topic where there is none, with what the cluster gives new ones."""
+        """Makes the topic where there is none, with what the cluster gives new ones, except for the limit of size."""
         if topic in metadata(self._cluster).topics:
             return
-        for begun in admin_of(self._cluster).create_topics([NewTopic(topic, 1)]).values():
+        wanted = NewTopic(topic, 1, config={"max.message.bytes": str(LARGEST_BYTES)})
+        for begun in admin_of(self._cluster).create_topics([wanted]).values():
             try:
                 begun.result(ASK_SECONDS)
             except KafkaException as error:
@@ -142,7 +152,8 @@ class KafkaDeadLetters:
                     empty = 0 if page else empty + 1
                     if page:
                         reached = page[-1].place[1] + 1
-                        yield [filed for filed in page if filed.place[1] < end]
+                        if some := [filed for filed in page if filed.place[1] < end]:
+                            yield some
             finally:
                 await self._in_thread(consumer.close)
 
