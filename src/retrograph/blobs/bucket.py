@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from retrograph.blobs.blobs import BLOCK_BYTES
-from retrograph.blobs.place import Found, ObjectChanged, ObjectGone
-from retrograph.blobs.s3 import translated
+from retrograph.blobs.place import Found, ObjectChanged, ObjectForbidden, ObjectGone
+from retrograph.blobs.s3 import refuses_one_object, translated
 from retrograph.clock import to_millis
 from retrograph.errors import MissingExtra, RetrographError, UsageError
 
@@ -88,7 +89,7 @@ class Bucket:
                     _check(cast("dict[str, Any]", result.meta), found)
                 content = memoryview(await result.bytes_async())
             except (BaseError, OSError, ValueError) as error:
-                raise self._of_object(error) from error
+                raise self._of_object(found.key, error) from error
             for at in range(0, len(content), BLOCK_BYTES):
                 yield bytes(content[at : at + BLOCK_BYTES])
 
@@ -101,9 +102,9 @@ class Bucket:
             _check(cast("dict[str, Any]", seen), found)
             reader = await asyncio.to_thread(obstore.open_reader, self._store, found.key)
         except (BaseError, OSError, ValueError) as error:
-            raise self._of_object(error) from error
+            raise self._of_object(found.key, error) from error
 
-        return cast(BinaryIO, _Sought(reader, self._of_object))
+        return cast(BinaryIO, _Sought(reader, partial(self._of_object, found.key)))
 
     async def check(self) -> None:
         async for page in self.listed():
@@ -145,14 +146,15 @@ class Bucket:
             )
         return self._opened[patient]
 
-    def _of_object(self, error: Exception) -> RetrographError:
+    def _of_object(self, key: str, error: Exception) -> RetrographError:
         from obstore import exceptions as theirs
 
         if isinstance(error, theirs.NotFoundError | FileNotFoundError):
             return ObjectGone("it is gone: it was there when the bucket was listed")
         if isinstance(error, theirs.PreconditionError):
             return ObjectChanged("it has changed since it was listed")
-        return translated(self.uri, error)
+        known = translated(self.address(key), error)
+        return ObjectForbidden(str(known)) if refuses_one_object(known, error) else known
 
 
 class _Sought(io.RawIOBase):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from retrograph.errors import DependencyDown, RetrographError
+from retrograph.errors import DependencyDown, NotPermitted, RetrographError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,10 @@ class ObjectGone(RetrographError):
 
 class ObjectChanged(RetrographError):
     """An object is not the one that was listed: it was replaced, or grew."""
+
+
+class ObjectForbidden(NotPermitted):
+    """This object may not be read, whatever may be of the others: it is archived, or sealed with another key."""
 
 
 class SlowDown(DependencyDown):
@@ -46,11 +50,13 @@ class Place(Protocol):
         ...
 
     def read(self, found: Found, start: int = 0) -> AsyncIterator[bytes]:
-        """The content from that byte on, in blocks. Raises ObjectGone, ObjectChanged."""
+        """The content from that byte on, in blocks. Raises ObjectGone, ObjectChanged,
+        ObjectForbidden."""
         ...
 
     async def opened(self, found: Found) -> BinaryIO:
-        """The content as a file to seek in, which blocks: for use in threads. Raises ObjectGone, ObjectChanged."""
+        """The content as a file to seek in, which blocks: for use in threads. Raises ObjectGone,
+        ObjectChanged, ObjectForbidden."""
         ...
 
     async def check(self) -> None:

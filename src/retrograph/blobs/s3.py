@@ -132,6 +132,11 @@ def translated(location: str, error: Exception) -> RetrographError:
     return ConfigurationError(f"{location} cannot be read: {first_line(error)}")
 
 
+def refuses_one_object(known: RetrographError, error: Exception) -> bool:
+    """Whether S3 lets whoever asks in, and only keeps this object from them."""
+    return isinstance(known, NotPermitted) and _part("Code", error) not in _ENTRY
+
+
 _ENTRY: Final = {
     "InvalidAccessKeyId": "the AWS access key is not known there",
     "SignatureDoesNotMatch": "the AWS secret does not belong to the access key",

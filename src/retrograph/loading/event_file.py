@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from retrograph.blobs.place import Found, ObjectChanged, ObjectGone, Place, SlowDown
+from retrograph.blobs.place import Found, ObjectChanged, ObjectForbidden, ObjectGone, Place, SlowDown
 from retrograph.clock import Clock
 from retrograph.errors import DependencyDown, ObjectFailed
 from retrograph.events.files.parquet import rows_of
@@ -111,7 +111,7 @@ class EventFileLoad:
         try:
             await self._read(entry, progress, permit)
             self._judge(progress)
-        except (BrokenFile, ObjectGone, ObjectChanged, ObjectFailed) as error:
+        except (BrokenFile, ObjectGone, ObjectChanged, ObjectForbidden, ObjectFailed) as error:
             permit()
             await self._save(entry, ObjectState.FAILED, progress, str(error))
             raise ObjectFailed(str(error)) from error
@@ -142,6 +142,8 @@ class EventFileLoad:
                 await self._take(entry, payloads, progress, permit, at_byte=False)
         finally:
             file.close()
+        # It was read in many requests, which are not bound to its version.
+        (await self._place.opened(_found(entry))).close()
         progress.read = entry.size
 
     async def _blocks(self, found: Found, start: int) -> AsyncIterator[bytes]:

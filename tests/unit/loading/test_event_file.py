@@ -1,13 +1,18 @@
 """An object whose place pushes back or breaks off: it is asked again from where it was, more slowly, not for ever."""
 
+import io
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
-from retrograph.blobs.place import Found, SlowDown
-from retrograph.errors import DependencyDown
+from retrograph.blobs.folder import Folder
+from retrograph.blobs.place import Found, ObjectForbidden, SlowDown
+from retrograph.errors import DependencyDown, ObjectFailed
+from retrograph.events.files.tables import REQUIRED
 from retrograph.jobs.objects import Entry, Listed, ObjectQuery, ObjectState
 from retrograph.jobs.sql.objects import SqlObjectLedger
 from retrograph.loading.event_file import TRIES, EventFileLoad, FilesHooks, FilesSpec
@@ -111,3 +116,72 @@ async def test_what_slows_it_down_is_told(ledger: SqlObjectLedger) -> None:
     pressure = load.pressure()
     assert pressure is not None and pressure.retried == {"s3": {"503": 1, "connection": 1}}
     assert pressure.service == "s3" and (pressure.pace, pressure.full) == (32.0, 64.0)
+
+
+class Forbidden(Troubled):
+    """A place that lists an object and does not hand it out."""
+
+    async def read(self, found: Found, start: int = 0) -> AsyncIterator[bytes]:
+        raise ObjectForbidden("s3://bucket/a.json may not be read with these AWS credentials")
+        yield b""
+
+
+async def test_an_object_that_may_not_be_read_fails_alone(ledger: SqlObjectLedger) -> None:
+    load, _, _ = load_of(Forbidden(), ledger)
+    with pytest.raises(ObjectFailed, match="may not be read"):
+        await load.load("a.json")
+    assert (await only_entry(ledger)).state is ObjectState.FAILED
+
+
+def parquet_rows(count: int) -> bytes:
+    columns = {name: [f"{name}-{number}" for number in range(count)] for name in REQUIRED}
+    packed = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), packed, compression="snappy")
+    return packed.getvalue()
+
+
+class ReplacedMeanwhile(Counting):
+    """Another process replaces the file as soon as its first events are written."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file = file
+
+    async def write(self, events: Sequence[Received]) -> Written:
+        other = self.file.with_suffix(".new")
+        other.write_bytes(parquet_rows(3))
+        other.replace(self.file)
+        return await super().write(events)
+
+
+async def listed(folder: Path, ledger: SqlObjectLedger) -> Folder:
+    place = Folder(f"file://{folder}")
+    async for (found,) in place.listed():
+        one = Listed(key=found.key, size=found.size, version=found.version, modified_at=found.modified_at, content="b")
+        await ledger.add(JOB, 2, [one])
+    return place
+
+
+async def test_a_table_that_is_replaced_while_it_is_read_fails(ledger: SqlObjectLedger, tmp_path: Path) -> None:
+    file = tmp_path / "files" / "b.parquet"
+    file.parent.mkdir()
+    file.write_bytes(parquet_rows(2_000))
+    place = await listed(file.parent, ledger)
+    hooks = FilesHooks(ping_graph=nothing, finish=nothing, close=nothing)
+    load = EventFileLoad(place, ledger, ReplacedMeanwhile(file), FilesSpec(job_id=JOB), hooks, JumpingClock())
+    with pytest.raises(ObjectFailed, match="it has changed"):
+        await load.load("b.parquet")
+
+
+async def test_a_table_with_a_damaged_page_fails_with_its_reason(ledger: SqlObjectLedger, tmp_path: Path) -> None:
+    content = bytearray(parquet_rows(2_000))
+    content[200:2_000] = b"\xff" * 1_800
+    file = tmp_path / "files" / "b.parquet"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    load, _, _ = load_of(await listed(file.parent, ledger), ledger)
+    with pytest.raises(ObjectFailed, match="the Parquet file is damaged"):
+        await load.load("b.parquet")
+    entry = await ledger.entry(JOB, "b.parquet")
+    assert entry is not None
+    assert entry.state is ObjectState.FAILED

@@ -31,7 +31,9 @@ def rows_of(file: BinaryIO, mapping: Mapping[str, str], *, after: int = 0) -> It
                     content = receipt_of({ours: row[name] for ours, name in theirs.items()})
                     found.append(Payload(number, number, content))
             yield found
-    except pyarrow.ArrowException as error:
-        raise BrokenFile(f"the Parquet file is damaged: {str(error).splitlines()[0][:200]}") from error
+    except (pyarrow.ArrowException, OSError) as error:  # a damaged page is an OSError to it
+        raise BrokenFile(
+            f"the Parquet file is damaged: {(str(error).splitlines() or [type(error).__name__])[0][:200]}"
+        ) from error
     except (UnicodeDecodeError, TypeError) as error:
         raise BrokenFile(f"the Parquet file holds a value that is no text: {error}") from error
