@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -9,13 +10,17 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.archive import upload, write_files
 from tests.browser.looking import PATIENCE, live, mark, unmarked
-from tests.browser.stage import READER, Stage
+from tests.browser.stage import READER, SLOW_READER, Stage
 from tests.browser.test_starting import badge
 from tests.integration.server_process import wait_for
+from tests.servers.toxiproxy import ToxiproxyServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FILES = 5
+MORE = 1_200
+"""Two pages of a bucket's list."""
+SLOW_MS = 4_000
 
 
 def fact(page: Page, name: str, panel: int = 0) -> Locator:
@@ -155,3 +160,34 @@ async def test_a_job_over_files_is_cancelled_and_keeps_what_it_ingested(page: Pa
     assert 0 < totals["objects_processed"] < FILES
     await page.goto("/event-files")
     await expect(page.locator(f"#job-{job_id} .where")).to_contain_text("Canceled")
+
+
+async def test_a_job_is_cancelled_while_its_objects_are_listed(
+    page: Page, stage: Stage, toxiproxy: ToxiproxyServer
+) -> None:
+    proxy = toxiproxy.proxy(stage.gateway.port, listens=stage.slow_port)
+    bucket, client = stage.gateway.new_bucket(), stage.gateway.client()
+    with ThreadPoolExecutor(8) as several:
+        list(several.map(lambda n: client.put_object(Bucket=bucket, Key=f"{n:05}.json", Body=b"{}"), range(MORE)))
+    proxy.add_toxic("latency", latency=SLOW_MS)
+    await submit(page, f"s3://{bucket}", SLOW_READER)
+    await page.wait_for_url(re.compile("/jobs/"))
+    job_id = page.url.rpartition("/")[2]
+    await expect(fact(page, "Objects discovered")).to_have_text("1,000", timeout=PATIENCE)
+    await page.get_by_role("link", name="Cancel job").click()
+    dialog = page.locator("#dialog")
+    await expect(dialog).to_contain_text("What was written stays written")
+    await dialog.get_by_role("button", name="Cancel job").click()
+    await expect(badge(page)).to_contain_text("Canceled", timeout=PATIENCE)
+    await expect(fact(page, "Created at").locator("time")).to_be_visible()
+    await expect(fact(page, "Objects processed", 1)).to_have_text("0")
+    for label in ("Started at", "Last updated at"):
+        await expect(fact(page, label, 1).locator("time")).to_have_count(0)
+    await page.get_by_role("link", name="Objects", exact=True).click()
+    found = stage.ask("GET", f"/jobs/{job_id}/objects")["totals"]["objects_discovered"]
+    assert found >= 1_000
+    await expect(page.locator(".chip", has_text=re.compile("^Pending"))).to_contain_text(f"{found:,}")
+    await page.goto("/event-files")
+    listed = page.locator(f"#job-{job_id}")
+    await expect(listed.locator(".where")).to_contain_text("Canceled")
+    await expect(listed).to_contain_text(SLOW_READER)
