@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Final
 
+from tests.servers.versitygw import VersitygwServer
+
 SHOPS: Final = ("Corner Store", "Harvest Market", "Pharmacy One")
 
 
@@ -21,6 +23,14 @@ def write_files(folder: Path, count: int, *, broken: int = 0) -> str:
     if broken:
         (folder / "2017/notes.json").write_bytes(b"not an event\n" * 12)
     return f"file://{folder}"
+
+
+def upload(gateway: VersitygwServer, folder: Path) -> str:
+    """Puts a folder's files into a bucket of their own; returns the address."""
+    bucket, client = gateway.new_bucket(), gateway.client()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        client.put_object(Bucket=bucket, Key=file.relative_to(folder).as_posix(), Body=file.read_bytes())
+    return f"s3://{bucket}"
 
 
 def _receipt(file: int, line: int) -> bytes:

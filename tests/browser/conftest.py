@@ -9,14 +9,15 @@ from playwright.async_api import Browser, Page, StorageState, async_playwright
 
 from tests.browser.stage import Stage
 from tests.browser.stage import stage as new_stage
+from tests.servers.versitygw import VersitygwServer
 
 PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, versitygw: VersitygwServer) -> Iterator[Stage]:
     """The server; tests give their jobs keys of their own."""
-    with new_stage(tmp_path_factory.mktemp("stage")) as made:
+    with new_stage(tmp_path_factory.mktemp("stage"), versitygw) as made:
         yield made
         assert "Traceback" not in made.server.told(), made.server.told()
 

@@ -5,7 +5,8 @@ import asyncio
 import base64
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -16,6 +17,7 @@ from tests.browser.scenery import Scene, furnish
 from tests.browser.stage import Stage, stage
 from tests.servers.chromium import Chromium
 from tests.servers.downloads import Unavailable
+from tests.servers.versitygw import VersitygwServer
 
 Scheme = Literal["light", "dark"]
 WIDTHS: Final = {"wide": (1480, 940), "narrow": (360, 780)}
@@ -88,8 +90,18 @@ async def _packed(packer: Page, picture: bytes) -> bytes:
     return base64.b64decode(packed)
 
 
+@contextmanager
+def _gateway() -> Iterator[VersitygwServer]:
+    gateway = VersitygwServer()
+    gateway.start()
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+
+
 async def run(folder: Path, only: Sequence[str]) -> None:
-    with tempfile.TemporaryDirectory() as place, stage(Path(place)) as made:
+    with tempfile.TemporaryDirectory() as place, _gateway() as gateway, stage(Path(place), gateway) as made:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=Chromium().obtain(), headless=True)
             size = await photograph(made, browser, folder, only)

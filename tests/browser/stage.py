@@ -12,6 +12,8 @@ import httpx2
 from tests.integration.command_line import CommandLine, sandbox
 from tests.integration.server_process import ServerProcess, in_directory, job_of, served
 from tests.integration.story import History
+from tests.servers.server import HOST, free_port
+from tests.servers.versitygw import REGION, VersitygwServer
 
 USERS = 4_000
 FLAGS = """flags:
@@ -23,7 +25,10 @@ FLAGS = """flags:
       - {name: Everybody, rollout: 0}
 internal_users: {suffixes: ["@example.com"]}
 """
-CREDENTIALS = json.dumps({"archive-reader": {"role_arn": "arn:aws:iam::123456789012:role/archive-reader"}})
+READER = "archive-reader"
+"""The credentials that open the gateway's buckets."""
+SLOW_READER = "slow-archive-reader"
+"""The same, through a port where a test may put a proxy."""
 WINDOW = {"as_of": "2018-01-02", "lookback_days": 365}
 
 
@@ -36,6 +41,9 @@ class Stage:
     token: str
     files: Path
     """The folder below which the server may read event files."""
+    gateway: VersitygwServer
+    """S3, with the buckets that the named credentials open."""
+    slow_port: int
 
     @property
     def url(self) -> str:
@@ -75,8 +83,9 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path) -> Iterator[Stage]:
+def stage(directory: Path, gateway: VersitygwServer) -> Iterator[Stage]:
     """Everything, until the block ends."""
+    slow_port = free_port()
     with sandbox(directory, "--write-ids", "ids.txt") as url:
         ids = tuple((directory / "ids.txt").read_text().split())
         history = History(url=url, ids=ids, some=ids)
@@ -84,10 +93,17 @@ def stage(directory: Path) -> Iterator[Stage]:
         (directory / "beta.csv").write_text("user_id\n" + "\n".join(ids[5:40]) + "\n")
         flags = {"flags_file": "flags.yaml", "flags_bucket": ".", "detector_every_seconds": "0"}
         (files := directory / "archive").mkdir()
-        settings = {**flags, "files_root": str(files), "credentials": CREDENTIALS}
+        settings = {**flags, "files_root": str(files), "credentials": _credentials(gateway, slow_port)}
         cli = mapped(in_directory(directory, upstream=url, jobs_lease_seconds="5", **settings))
         with served(cli) as server:
-            yield Stage(server=server, history=history, token=server.token(), files=files)
+            token = server.token()
+            yield Stage(server=server, history=history, token=token, files=files, gateway=gateway, slow_port=slow_port)
+
+
+def _credentials(gateway: VersitygwServer, slow_port: int) -> str:
+    keys = {"access_key_id": gateway.access_key, "secret_access_key": gateway.secret_key, "region": REGION}
+    endpoints = {READER: gateway.endpoint, SLOW_READER: f"http://{HOST}:{slow_port}"}
+    return json.dumps({name: {**keys, "endpoint": endpoint} for name, endpoint in endpoints.items()})
 
 
 def mapped(cli: CommandLine) -> CommandLine:
