@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from retrograph.jobs.objects import Listed, ObjectQuery, ObjectState, Reached
 from retrograph.jobs.sql.objects import SqlObjectLedger
+from retrograph.jobs.sql.objects_found import MOST_FOUND
 from retrograph.store.schema import open_database
 from tests.contracts.job_stores import store_url, stores
 
@@ -65,6 +67,32 @@ async def test_objects_are_paged_filtered_and_searched(ledger: SqlObjectLedger) 
     assert await ledger.page(JOB, ObjectQuery(search="5__")) == []
     assert await ledger.entry(JOB, "none") is None
     assert await ledger.entry(OTHER, "in/3_%.json") is None
+
+
+async def test_a_search_of_many_objects_finds_each_that_fits_once(ledger: SqlObjectLedger) -> None:
+    many = MOST_FOUND + 4_000
+    names = {n: f"in/{'Often' if n > 3_500 else 'early'}-{n:05}.json" for n in range(1, many + 1)}
+    names[8_000] = "in/ÄÖ Only.json"
+    found = [Listed(key=key, size=1, version="v", modified_at=1, content=key) for key in names.values()]
+    await discovered(ledger, JOB, *(found[at : at + 3_000] for at in range(0, many, 3_000)))
+    await discovered(ledger, OTHER, found[7_000:7_010])
+    for number in (10, 7_001):
+        entry = await ledger.entry(JOB, names[number])
+        assert entry is not None
+        await ledger.save(JOB, entry, ObjectState.FAILED, Reached(), "Cut 50% short")
+
+    async def numbers(**query: Any) -> list[int]:
+        return [one.number for one in await ledger.page(JOB, ObjectQuery(**query))]
+
+    assert await numbers(search="-08999") == await numbers(search="oFTEN-08999.JSON") == [8_999]
+    assert await numbers(search="ÄÖ oNLY") == [8_000] and await numbers(search="äö only") == []
+    assert await numbers(search="cut 50% SHORT") == [10, 7_001]
+    assert await numbers(search="cut 50% SHORT", after=10) == [7_001]
+    assert await numbers(search="-0700", state=ObjectState.FAILED) == [7_001]
+    assert await numbers(search="early", limit=5_000) == list(range(1, 3_501))
+    assert await numbers(search="often", limit=3) == [3_501, 3_502, 3_503]
+    assert await numbers(search="9.json", after=8_000, limit=1_000) == list(range(8_009, 18_000, 10))
+    assert await numbers(search="nothing has this") == []
 
 
 async def test_what_is_saved_twice_counts_once(ledger: SqlObjectLedger) -> None:

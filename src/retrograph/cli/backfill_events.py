@@ -100,6 +100,7 @@ async def _events(
         checked_key(key)
     chosen = await files_of(settings, key) if given["uri"] is None and key is not None else chosen_of(given)
     await check_files(settings, chosen)
+    chosen = replace(chosen, entered=True)
     display = Display()
     async with open_service(settings, starts=True, graph=not read.dry_run, migrate=manner["migrate"]) as service:
         if key is None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from retrograph.errors import ConfigurationError
 from retrograph.store.engine import BUSY_SECONDS, Database, DatabaseClock, Synchronous, connect
 
-HEAD: Final = "0011"
+HEAD: Final = "0012"
 """The latest migration; a test holds it against the files."""
 
 VERSION_TABLE: Final = "store_version"

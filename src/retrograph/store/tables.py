@@ -316,6 +316,14 @@ objects = Table(
 Index("job_objects_by_key", objects.c.job_id, objects.c.key, unique=True)
 Index("job_objects_by_state", objects.c.job_id, objects.c.state, objects.c.number)
 Index("job_objects_by_content", objects.c.content, objects.c.graph_id, objects.c.state)
+_ERRED = text("error IS NOT NULL")
+Index(
+    "job_objects_in_error",
+    objects.c.job_id,
+    objects.c.number,
+    sqlite_where=_ERRED,
+    postgresql_where=_ERRED,
+)
 
 entry_tokens = Table(
     "entry_tokens",

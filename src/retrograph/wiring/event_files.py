@@ -63,7 +63,8 @@ class EventFilesKind:
         """Sees that the place may be listed and read, before there is a job."""
         if not isinstance(source, FilesChosen):
             raise UsageError("a backfill of events needs the address of its files", field="uri")
-        await check_files(self._doors.settings, source)
+        if not source.entered:
+            await check_files(self._doors.settings, source)
         profile = profile_of(self._doors.settings.credentials, source.credentials)
         shown = source.as_source()
         if profile is not None and profile.role_arn is not None:

@@ -32,6 +32,8 @@ class FilesChosen:
     gate: bool = False
     same_as: str | None = None
     """The key of an earlier job over the same choice: told to the operator, and no part of the choice."""
+    entered: bool = False
+    """Whether the access has been checked a moment ago, by whoever starts it; nothing that is read can say so."""
 
     def as_source(self) -> dict[str, Json]:
         """What the job shows of it; read again by `chosen_of`."""

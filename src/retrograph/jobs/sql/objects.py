@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, delete, func, insert, select, update
 
 from retrograph.jobs.objects import Entry, Listed, ObjectQuery, ObjectState, Reached, Totals
+from retrograph.jobs.sql import objects_found
 from retrograph.jobs.sql.gathering import Gathering
 from retrograph.jobs.sql.objects_saved import SUMMED, Save, save_all
 from retrograph.store.engine import Database
@@ -33,7 +34,7 @@ class SqlObjectLedger:
         await self._database.write(partial(_add, self._database, job_id=job_id, first=first, found=found))
 
     async def page(self, job_id: str, query: ObjectQuery) -> Sequence[Entry]:
-        return await self._database.read(partial(_page, job_id=job_id, query=query))
+        return await self._database.read(partial(_page, self._database, job_id=job_id, query=query))
 
     async def entry(self, job_id: str, key: str) -> Entry | None:
         return await self._database.read(partial(_entry, job_id=job_id, key=key))
@@ -116,15 +117,8 @@ def _add(database: Database, connection: Connection, job_id: str, first: int, fo
     )
 
 
-def _page(connection: Connection, job_id: str, query: ObjectQuery) -> Sequence[Entry]:
-    wanted = select(objects).where(objects.c.job_id == job_id, objects.c.number > query.after)
-    if query.state is not None:
-        wanted = wanted.where(objects.c.state == query.state.value)
-    if query.search:
-        places = (objects.c.key, objects.c.error)
-        wanted = wanted.where(or_(*(place.contains(query.search, autoescape=True) for place in places)))
-    found = connection.execute(wanted.order_by(objects.c.number).limit(query.limit)).mappings()
-    return [_entry_of(row) for row in found]
+def _page(database: Database, connection: Connection, job_id: str, query: ObjectQuery) -> Sequence[Entry]:
+    return [_entry_of(row) for row in objects_found.page(database, connection, job_id, query)]
 
 
 def _entry(connection: Connection, job_id: str, key: str) -> Entry | None:
