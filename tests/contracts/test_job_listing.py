@@ -1,7 +1,7 @@
 """The list of many jobs: in every order and with every filter it shows each that fits once, however it is found."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 from retrograph.errors import UsageError
 from retrograph.jobs.job import NO_GRAPH, Spec
 from retrograph.jobs.queries import JobQuery
-from retrograph.jobs.sql.listing import LOOKED_THROUGH, SORTS
+from retrograph.jobs.sql.listing import LOOKED_THROUGH, SORTED, SORTS
 from retrograph.jobs.sql.rows import spec_text
 from retrograph.jobs.sql_store import SqlJobStore
 from retrograph.jobs.state import JobState
@@ -173,3 +173,22 @@ async def test_a_place_that_nobody_gave_out_is_refused_by_name(store: SqlJobStor
     with pytest.raises(UsageError) as refused:
         await store.page(JobQuery(after=made_up))
     assert refused.value.field == "after"
+
+
+async def test_many_that_fit_far_down_the_order_are_walked_to(stores: Stores, store: SqlJobStore) -> None:
+    """Jobs that succeeded say nothing: in the order of messages they stand behind those that failed, or before."""
+    failed = [_row(number) | {"state": "failed", "message": "503", "archived_at": None} for number in range(MANY)]
+    succeeded = [
+        _row(MANY + number) | {"job_id": f"s-{number:06}", "state": "succeeded", "message": None, "archived_at": None}
+        for number in range(SORTED + 300)
+    ]
+
+    def fill(connection: Connection) -> None:
+        connection.execute(insert(jobs), [*failed, *succeeded])
+
+    await (await stores.onlooker()).write(fill)
+    query = JobQuery(limit=1_000, sort="-message", states=frozenset({JobState.SUCCEEDED}))
+    page = await store.page(query)
+    assert [job.job_id for job in page.jobs] == [row["job_id"] for row in succeeded[:-1001:-1]]
+    again = await store.page(replace(query, after=page.next))
+    assert [job.job_id for job in again.jobs] == [row["job_id"] for row in succeeded[-1001:-2001:-1]]

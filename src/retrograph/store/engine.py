@@ -32,9 +32,6 @@ BUSY_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
 """How long a transaction may take on a server. Those of this product take milliseconds, the largest a few seconds."""
 
-CACHE_KIBIBYTES: Final = 32 * 1024
-"""What a connection to a file may keep of it: the indexes of a long list, which do not fit into SQLite's own 2 MB."""
-
 Synchronous: TypeAlias = Literal["NORMAL", "FULL"]
 DatabaseClock: TypeAlias = Callable[[Connection], int]
 
@@ -202,7 +199,6 @@ def _sqlite_engine(url: URL, synchronous: Synchronous, busy_seconds: float) -> E
         cursor.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
-        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
