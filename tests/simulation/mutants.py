@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.simulation.server import Omissions
+from tests.simulation.worlds import Sort
 
 FAILED: Final = 3
 """The exit code of a run in which a world failed; an error of the simulation itself has another one."""
@@ -36,10 +37,15 @@ class Mutant:
     name: str
     edits: tuple[Edit, ...] = ()
     omission: str | None = None
+    worlds: Sort = "law"
+    """Those in which it shows."""
+    first: int = 0
+    """The first seed that is tried: worlds of a crowd take long."""
 
 
-def _edit(name: str, *edits: tuple[str, str, str]) -> Mutant:
-    return Mutant(name=name, edits=tuple(Edit(file=file, old=old, new=new) for file, old, new in edits))
+def _edit(name: str, *edits: tuple[str, str, str], worlds: Sort = "law", first: int = 0) -> Mutant:
+    made = tuple(Edit(file=file, old=old, new=new) for file, old, new in edits)
+    return Mutant(name=name, edits=made, worlds=worlds, first=first)
 
 
 _COUNTED_BY_DIFFERENCE: Final = """\
@@ -129,6 +135,7 @@ MUTANTS: Final = (
             '    mine = row["epoch"] == lease.epoch and row["holder"] == stored(lease.holder, WORD_LENGTH)\n',
             "    mine = True\n",
         ),
+        worlds="jobs",
     ),
     _edit(
         "the checkpoint's expiry",
@@ -138,19 +145,70 @@ MUTANTS: Final = (
             'JobState(row["state"]) not in HELD:',
         ),
         ("jobs/sql/checkpoints.py", 'if database.now(connection) >= row["lease_until"]:', "if False:"),
+        worlds="jobs",
     ),
     _edit(
         "the time is read again before the commit",
         ("jobs/sql/checkpoints.py", 'if database.now(connection) >= row["lease_until"]:', "if False:"),
+        worlds="jobs",
     ),
     _edit(
         "the items done above the cursor",
         ("jobs/ledger.py", "Window(job.cursor, claimed.done_above)", "Window(job.cursor)"),
+        worlds="jobs",
     ),
     _edit(
         "a checkpoint sent twice counts once",
         ("jobs/sql/checkpoints.py", 'if row["checkpoints"] != wanted.number:', "if True:"),
         ("jobs/sql/checkpoints.py", '    if row["checkpoints"] != wanted.number - 1:', "    if False:"),
+        worlds="jobs",
+    ),
+    _edit(
+        "offsets are committed after the write",
+        (
+            "live/lane.py",
+            "        await self._insist(write)\n",
+            "        await self._insist(lambda: means.log.commit(self.partition, batch[-1].offset + 1))\n"
+            "        await self._insist(write)\n",
+        ),
+        worlds="crowd",
+        first=24,
+    ),
+    _edit(
+        "a message is deleted after its write",
+        (
+            "queue/worker.py",
+            "            await self._done(message, request, job)\n",
+            "            await self._messages.delete(message.handle)\n"
+            "            await self._done(message, request, job)\n",
+        ),
+        worlds="crowd",
+    ),
+    _edit(
+        "the gate is no copy of the cache",
+        (
+            "enrolment/enrolled.py",
+            "        rest = [user_id for user_id in user_ids if user_id not in known]\n",
+            "        known = frozenset()\n        rest = list(user_ids)\n",
+        ),
+        worlds="crowd",
+        first=26,
+    ),
+    _edit(
+        "an attempt counts once",
+        (
+            "jobs/sql/outcomes.py",
+            "        set_={name: new[name] for name in names},\n"
+            "        where=or_(outcomes.c.status.is_(None), better),\n",
+            '        set_={**{name: new[name] for name in names}, "counted": None},\n',
+        ),
+        worlds="crowd",
+        first=3,
+    ),
+    _edit(
+        "whoever is enrolled is loaded a second time",
+        ("enrolment/enrol.py", '        await self._tried("second-load", lambda: self._request("second"))\n', ""),
+        worlds="crowd",
     ),
 )
 
@@ -179,11 +237,11 @@ def bred(mutant: Mutant, folder: Path) -> Path:
     return copy
 
 
-def hunt(mutant: Mutant, folder: Path, *, seeds: int, first: int = 0) -> subprocess.CompletedProcess[str]:
+def hunt(mutant: Mutant, folder: Path, *, seeds: int) -> subprocess.CompletedProcess[str]:
     """Runs worlds with the mutant until one fails: exit code `FAILED` means that it was caught."""
     source = bred(mutant, folder)
-    command = [sys.executable, "-m", "tests.simulation", "--stop", "--first", str(first), "--seeds", str(seeds)]
-    command += ["--only", "jobs" if any(edit.file.startswith("jobs/") for edit in mutant.edits) else "law"]
+    command = [sys.executable, "-m", "tests.simulation", "--stop", "--first", str(mutant.first), "--seeds", str(seeds)]
+    command += ["--only", mutant.worlds]
     return subprocess.run(
         [*command, "--processes", "1", "--mutant", mutant.name],
         env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(source)},
