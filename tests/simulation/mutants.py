@@ -175,26 +175,6 @@ MUTANTS: Final = (
         first=24,
     ),
     _edit(
-        "a message is deleted after its write",
-        (
-            "queue/worker.py",
-            "            await self._done(message, request, job)\n",
-            "            await self._messages.delete(message.handle)\n"
-            "            await self._done(message, request, job)\n",
-        ),
-        worlds="crowd",
-    ),
-    _edit(
-        "the gate is no copy of the cache",
-        (
-            "enrolment/enrolled.py",
-            "        rest = [user_id for user_id in user_ids if user_id not in known]\n",
-            "        known = frozenset()\n        rest = list(user_ids)\n",
-        ),
-        worlds="crowd",
-        first=26,
-    ),
-    _edit(
         "an attempt counts once",
         (
             "jobs/sql/outcomes.py",
