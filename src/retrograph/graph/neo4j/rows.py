@@ -147,7 +147,7 @@ def with_edges(row: Row) -> StoredUser:
     user = stored_user(row)
     user.purchases = _grouped((edge[0], stored_purchase(edge)) for edge in row[5])
     user.visits = _grouped((edge[0], stored_visit(edge)) for edge in row[6])
-    user.counts = _grouped((category_id, count or 0) for category_id, count in row[7])
+    user.counts = _grouped((edge[0], edge[1] or 0) for edge in row[7])
     return user
 
 
@@ -184,22 +184,17 @@ def first_users(found: Iterable[Row], most_edges: int) -> list[str]:
     return keys
 
 
-def user_columns(change: UserChanges) -> list[Any]:
-    """A row of `WRITE_USERS`."""
+def user_columns(node: int, change: UserChanges) -> list[Any]:
+    """A user of `WRITE_USERS`, by the node's own id."""
     at, by = (change.loaded.at, change.loaded.by) if change.loaded is not None else (None, None)
-    return [change.user_id, change.first_seen_at, change.retracted, at, by]
+    return [node, change.first_seen_at, change.retracted, at, by]
 
 
-def purchase_columns(row: PurchaseRow) -> list[Any]:
-    """An edge of `UPDATE_PURCHASES`."""
-    return [row[0], row[1], row[2], row[5]]
-
-
-def created_columns(node: int, row: PurchaseRow) -> list[Any]:
-    """An edge of `CREATE_PURCHASES`, which leads to that node."""
-    return [node, row[1], row[2], row[5]]
+def purchase_columns(own_id: int, row: PurchaseRow) -> list[Any]:
+    """A purchase of `WRITE_USERS`: the own id of the edge to change, or of the product that a new one leads to."""
+    return [own_id, row[1], row[2], row[5]]
 
 
 def ends(row: PurchaseRow) -> list[Any]:
     """An edge's row of `SET_ENDS`: an unknown time stands at its list's end."""
-    return [*purchase_columns(row), row.first, row.last]
+    return [row.product_id, row.first, row.last]

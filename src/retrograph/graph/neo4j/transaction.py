@@ -24,6 +24,7 @@ from retrograph.graph.model import (
 )
 from retrograph.graph.neo4j import rows as row
 from retrograph.graph.neo4j import statements as cypher
+from retrograph.graph.neo4j import writing
 from retrograph.graph.neo4j.connection import listed
 from retrograph.graph.neo4j.identity import Neo4jIdentitySteps
 
@@ -33,7 +34,8 @@ class Neo4jTransaction(Neo4jIdentitySteps):
 
     def __init__(self, transaction: AsyncTransaction) -> None:
         self._transaction = transaction
-        self._product_nodes: dict[str, int] = {}
+        self._products: dict[str, int] = {}
+        self._users: dict[str, row.Row] = {}
 
     async def _rows(self, statement: str, **parameters: Any) -> list[Any]:
         return await listed(await self._transaction.run(cast("Any", statement), _terse(parameters)))
@@ -45,11 +47,9 @@ class Neo4jTransaction(Neo4jIdentitySteps):
         result = await self._transaction.run(cast("Any", statement), _terse({"rows": rows, **parameters}))
         return (await result.consume()).counters.relationships_created
 
-    async def _change(self, statement: str, rows: Sequence[Any]) -> int:
-        """Runs a statement that changes edges over rows, if there are any; returns how many edges it found."""
-        if not rows:
-            return 0
-        result = await self._transaction.run(cast("Any", statement), _terse({"rows": rows}))
+    async def _number(self, statement: str, **parameters: Any) -> int:
+        """Runs a statement that answers with one number."""
+        result = await self._transaction.run(cast("Any", statement), _terse(parameters))
         return sum([record[0] async for record in result])
 
     async def lock_shared(self, keys: SharedKeys) -> StoredShared:
@@ -124,7 +124,7 @@ class Neo4jTransaction(Neo4jIdentitySteps):
         unknown = [key for key in products if key in sought or key not in categories]
         await self._read_products(unknown, categories)
         # Only the counts that these products can change: a user may have a hundred others.
-        nodes = self._product_nodes
+        nodes = self._products
         touched = [
             [
                 user.user_id,
@@ -137,12 +137,13 @@ class Neo4jTransaction(Neo4jIdentitySteps):
         ]
         for found in await self._rows(cypher.READ_TOUCHED_USERS, rows=touched) if touched else ():
             stored[found[0]] = row.with_edges(found)
+            self._users[found[0]] = found
         return StoredBatch(users=stored, product_categories=categories)
 
     async def _read_products(self, keys: Sequence[str], categories: dict[str, str | None]) -> None:
         for key, category_id, node in await self._rows(cypher.READ_PRODUCT_CATEGORIES, keys=keys) if keys else ():
             categories[key] = category_id
-            self._product_nodes[key] = node
+            self._products[key] = node
 
     async def _read_whole(
         self, user_ids: list[str], stored: dict[str, StoredUser], categories: dict[str, str | None]
@@ -150,38 +151,32 @@ class Neo4jTransaction(Neo4jIdentitySteps):
         for found in await self._rows(cypher.READ_WHOLE_USERS, keys=user_ids):
             categories.update([(edge[0], edge[8]) for edge in found[5]])
             user = stored[found[0]] = row.with_edges(found)
+            self._users[found[0]] = found
             user.whole = True
 
     async def write_users(self, changes: Sequence[UserChanges], now: int) -> int:
-        def grouped(edges: Callable[[UserChanges], list[Any]]) -> list[Any]:
-            return [[change.user_id, found] for change in changes if (found := edges(change))]
-
-        await self._write(cypher.WRITE_USERS, [row.user_columns(change) for change in changes], now=now)
-        await self._write(cypher.DELETE_PURCHASES, grouped(lambda change: change.purchases_removed))
-        await self._write(cypher.DELETE_VISITS, grouped(lambda change: change.visits_removed))
-        await self._write(cypher.DELETE_COUNTS, grouped(lambda change: change.counts_removed))
-        matched = await self._change(
-            cypher.UPDATE_PURCHASES, grouped(lambda change: [*map(row.purchase_columns, change.purchases_updated)])
-        )
-        matched += await self._change(cypher.UPDATE_VISITS, grouped(lambda change: [*map(list, change.visits_updated)]))
-        matched += await self._change(cypher.UPDATE_COUNTS, grouped(lambda change: [*map(list, change.counts_updated)]))
-        matched += await self._write(cypher.CREATE_PURCHASES, await self._created_purchases(changes))
-        matched += await self._write(cypher.CREATE_VISITS, grouped(lambda change: [*map(list, change.visits_created)]))
-        matched += await self._write(cypher.CREATE_COUNTS, grouped(lambda change: [*map(list, change.counts_created)]))
-        await self._write(cypher.SET_ENDS, grouped(_unknown_ends))
+        for statement, removed in (
+            (cypher.DELETE_PURCHASES, _of_users(changes, lambda change: change.purchases_removed)),
+            (cypher.DELETE_VISITS, _of_users(changes, lambda change: change.visits_removed)),
+            (cypher.DELETE_COUNTS, _of_users(changes, lambda change: change.counts_removed)),
+        ):
+            await self._write(statement, removed)
+        await self._look_up_products(changes)
+        matched = await self._number(cypher.WRITE_USERS, now=now, **writing.rows(changes, self._users, self._products))
+        await self._write(cypher.SET_ENDS, _of_users(changes, _unknown_ends))
         return matched
 
-    async def _created_purchases(self, changes: Sequence[UserChanges]) -> list[Any]:
-        """Rows of `CREATE_PURCHASES`. An edge that heals parallel ones leads to a product that was not looked up."""
-        created = [(change.user_id, change.purchases_created) for change in changes if change.purchases_created]
-        nodes = self._product_nodes
+    async def _look_up_products(self, changes: Sequence[UserChanges]) -> None:
+        """An edge that heals parallel ones leads to a product that was not looked up before."""
         await self._read_products(
-            [new.product_id for _, rows in created for new in rows if new.product_id not in nodes], {}
+            [
+                new.product_id
+                for change in changes
+                for new in change.purchases_created
+                if new.product_id not in self._products
+            ],
+            {},
         )
-        return [
-            [user_id, [row.created_columns(nodes[new.product_id], new) for new in rows if new.product_id in nodes]]
-            for user_id, rows in created
-        ]
 
     async def products_of(self, category_id: str, after: str, limit: int) -> list[str]:
         return await self._rows(cypher.PRODUCTS_OF, category=category_id, after=after, limit=limit)
@@ -207,6 +202,11 @@ def _terse(parameters: dict[str, Any]) -> dict[str, Any]:
 def _counted(products: Sequence[str], categories: Mapping[str, str | None]) -> list[str]:
     """The categories that these products count in."""
     return sorted({category_id for key in products if (category_id := categories.get(key)) is not None})
+
+
+def _of_users(changes: Sequence[UserChanges], edges: Callable[[UserChanges], list[Any]]) -> list[Any]:
+    """Edges grouped by user, of those who have any: [user, [edge, …]]."""
+    return [[change.user_id, found] for change in changes if (found := edges(change))]
 
 
 def _unknown_ends(change: UserChanges) -> list[Any]:
