@@ -1,4 +1,5 @@
-"""One partition of one consumer: batch after batch, in order, each committed only when all of it is done.
+"""One partition of one consumer: batch after batch, in order, each committed only when all of it is done, while the
+next is under way.
 
 What is down makes the lane wait with its batch: nothing is skipped, and the partition is paused meanwhile.
 """
@@ -13,6 +14,7 @@ import structlog
 
 from retrograph.clock import Clock, to_millis
 from retrograph.errors import RetrographError
+from retrograph.live.commits import Commits, Done
 from retrograph.live.dead_letters import DeadLetters, dead_letter
 from retrograph.live.log import Log, Partition, Record
 from retrograph.loading.events import Received, Written
@@ -67,6 +69,7 @@ class Lane:
         self._buffer: deque[Record] = deque()
         self._ready = asyncio.Event()
         self._finishing = False
+        self._commits = Commits(partition, means.log.commit, self._insist, self._count)
         self._task = asyncio.ensure_future(self._run())
 
     @property
@@ -83,22 +86,30 @@ class Lane:
 
     async def finish(self, seconds: float) -> None:
         """Ends after the batch under way; drops it where that takes too long, or waits for something that is down.
-        What is dropped was not committed, and comes again."""
+        What is dropped was not committed, and comes again. What is written is committed last of all."""
         self._finishing = True
         self._ready.set()
+        self._commits.close()
         if self.partition not in self._means.tally.waiting:
             await asyncio.wait([self._task], timeout=seconds)
-        await self.drop()
+        await self._stop()
+        await self._commits.last()
+        self._means.tally.waiting.pop(self.partition, None)
 
     async def drop(self) -> None:
         """Ends at once."""
+        await self._stop()
+        await self._commits.drop()
+        self._means.tally.waiting.pop(self.partition, None)
+
+    async def _stop(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        self._means.tally.waiting.pop(self.partition, None)
 
     async def _run(self) -> None:
         while not self._finishing:
             await self._ready.wait()
+            await self._commits.room()
             batch = [self._buffer.popleft() for _ in range(min(len(self._buffer), self._means.batch))]
             if not self._buffer:
                 self._ready.clear()
@@ -121,27 +132,28 @@ class Lane:
         await self._insist(write)
         if written.refused:
             await self._insist(bury)
-        await self._insist(lambda: means.log.commit(self.partition, batch[-1].offset + 1))
-        self._count(batch, written)
+        self._commits.add(Done(batch, written))
 
     async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Repeats a step until it succeeds: each may be repeated, and none may be left out. A lane that is to finish
         tries once, since somebody waits for it."""
         wait = FIRST_WAIT_SECONDS
         waiting = self._means.tally.waiting
+        told = ""
         while True:
             try:
                 await step()
             except Exception as error:
                 if self._finishing:
                     raise
-                if waiting.get(self.partition) != str(error):
+                if told != str(error):
                     self._tell(error)
-                waiting[self.partition] = str(error)
+                waiting[self.partition] = told = str(error)
                 await self._means.clock.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
             else:
-                if waiting.pop(self.partition, None) is not None:
+                if told and waiting.get(self.partition) == told:  # not what a commit beside it waits for
+                    del waiting[self.partition]
                     _log.info("live-resumed", topic=self.partition.topic, partition=self.partition.number)
                 return
 
@@ -152,7 +164,8 @@ class Lane:
         else:
             bound.exception("live-waiting")
 
-    def _count(self, batch: Sequence[Record], written: Written) -> None:
+    def _count(self, done: Done) -> None:
+        batch, written = done
         tally = self._means.tally
         tally.events += len(batch)
         tally.dead_letters += len(written.refused)

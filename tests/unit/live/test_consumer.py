@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from retrograph.errors import DependencyDown, UndecodableEvent
+from retrograph.live.commits import MOST_UNCOMMITTED
 from retrograph.live.consumer import Consumer
 from retrograph.live.dead_letters import DeadLetter
 from retrograph.live.lane import BUFFERED_BATCHES, Means, Tally
@@ -44,6 +45,9 @@ class MemoryLog:
         self.committed: dict[Partition, int] = {}
         self.paused: set[Partition] = set()
         self.refuses_commits = 0
+        self.commits: list[tuple[Partition, int]] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.closed = False
         self.polls = 0
         self._member: Member
@@ -86,6 +90,8 @@ class MemoryLog:
         self.paused.difference_update(partitions)
 
     async def commit(self, partition: Partition, offset: int) -> None:
+        self.commits.append((partition, offset))
+        await self.answers.wait()
         if self.refuses_commits:
             self.refuses_commits -= 1
             raise DependencyDown("kafka", "the group is being rearranged")
@@ -250,6 +256,77 @@ async def test_a_commit_that_a_rebalance_refuses_is_repeated() -> None:
         scene.log.publish(FIRST, "a")
         await scene.until(lambda: scene.log.committed == {FIRST: 1})
         assert scene.graph.written == ["a"]
+
+
+async def test_the_next_batches_are_written_while_a_commit_is_under_way_and_one_commit_covers_them() -> None:
+    async with running() as scene:
+        scene.log.answers.clear()
+        scene.log.publish(FIRST, *map(str, range(BATCH)))
+        await scene.until(lambda: scene.log.commits)
+        scene.log.publish(FIRST, *map(str, range(BATCH, 4 * BATCH)))
+        await scene.until(lambda: len(scene.graph.written) == 4 * BATCH)
+        await scene.polls()
+        assert scene.log.commits == [(FIRST, BATCH)]
+        assert (scene.log.committed, scene.tally.events) == ({}, 0)
+        scene.log.answers.set()
+        await scene.until(lambda: scene.tally.events == 4 * BATCH)
+        assert scene.log.commits == [(FIRST, BATCH), (FIRST, 4 * BATCH)]
+        assert scene.log.committed == {FIRST: 4 * BATCH}
+
+
+async def test_what_is_written_and_not_committed_is_bounded() -> None:
+    most = MOST_UNCOMMITTED * BATCH
+    async with running() as scene:
+        scene.log.answers.clear()
+        scene.log.publish(FIRST, *map(str, range(most + 2 * BATCH)))
+        await scene.until(lambda: len(scene.graph.written) == most)
+        await scene.polls()
+        assert len(scene.graph.written) == most
+        scene.log.answers.set()
+        await scene.until(lambda: scene.log.committed == {FIRST: most + 2 * BATCH})
+
+
+async def test_nothing_is_begun_while_a_commit_is_refused_and_nothing_counts_as_done() -> None:
+    async with running() as scene:
+        scene.log.refuses_commits = 1_000_000
+        scene.log.publish(FIRST, "a")
+        await scene.until(lambda: FIRST in scene.log.paused)
+        assert scene.tally.waiting == {FIRST: "the group is being rearranged"}
+        scene.log.publish(FIRST, "b")
+        await scene.polls()
+        assert (scene.graph.tried["b"], scene.tally.events, scene.log.committed) == (0, 0, {})
+        scene.log.refuses_commits = 0
+        await scene.until(lambda: scene.log.committed == {FIRST: 2})
+        assert (scene.graph.written, scene.tally.events) == (["a", "b"], 2)
+        await scene.until(lambda: not scene.log.paused)
+        assert scene.tally.waiting == {}
+
+
+async def test_a_partition_is_not_handed_over_before_its_last_commit_has_an_answer() -> None:
+    async with running() as scene:
+        scene.log.answers.clear()
+        scene.log.publish(FIRST, "a", "b", "c")
+        await scene.until(lambda: scene.log.commits)
+        scene.log.publish(FIRST, "d")
+        await scene.until(lambda: "d" in scene.graph.written)
+        taking = asyncio.create_task(scene.log.take(FIRST))
+        await scene.until(lambda: scene.log.commits[-1] == (FIRST, 4))
+        assert not taking.done()
+        scene.log.answers.set()
+        await taking
+        assert (scene.log.committed, scene.tally.events) == ({FIRST: 4}, 4)
+
+
+async def test_a_last_commit_that_is_refused_is_given_up_with_one_try() -> None:
+    async with running() as scene:
+        scene.log.refuses_commits = 1_000_000
+        scene.log.publish(FIRST, "a")
+        await scene.until(lambda: scene.tally.waiting)
+        await scene.log.take(FIRST)
+        tries = len(scene.log.commits)
+        await scene.polls()
+        assert (len(scene.log.commits), scene.log.committed, scene.tally.events) == (tries, {}, 0)
+        assert scene.tally.waiting == {}
 
 
 async def test_a_partition_that_is_taken_in_mid_batch_finishes_that_batch_alone() -> None:
