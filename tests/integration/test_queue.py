@@ -199,7 +199,7 @@ def test_a_queue_that_is_gone_for_a_while_pauses_the_sending_and_loses_nothing(
     proxy = toxiproxy.proxy(elasticmq.port)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
-        with workers(place, 1), place.cli.running(*sends(place, users, "--rate-limit", "10")) as sending:
+        with workers(place, 1), place.cli.running(*sends(place, users, "--rate-limit", "4")) as sending:
             until(lambda: queue.count() != (0, 0), "the first are sent")
             proxy.cut()
             until_told(sending, "waiting until queue answers again")

@@ -48,6 +48,7 @@ class Sqs:
             max_pool_connections=_CONNECTIONS,
             # The library would make its own name anew for each request, which is a tenth of what one costs.
             user_agent=f"retrograph/{__version__}",
+            parameter_validation=False,  # all of them are made here, from a model that does not change
             retries={"mode": "standard", "total_max_attempts": 3},
         )
         with translated(url or "SQS"):
