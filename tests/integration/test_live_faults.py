@@ -3,13 +3,17 @@
 import json
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from retrograph.live.cluster import Cluster, Topic
+from retrograph.live.kafka.log import KafkaLog
+from retrograph.live.log import Partition
 from tests.integration.event_stream import Event, Stream, history_as_events, terminated
 from tests.integration.story import History, Place, ended, in_neo4j, until, until_told
 from tests.servers.kafka import KafkaServer
@@ -48,6 +52,19 @@ def stream(kafka: KafkaServer) -> Iterator[Stream]:
     made = Stream(kafka)
     yield made
     made.close()
+
+
+class Holder:
+    """A member that only holds what it is given."""
+
+    def __init__(self) -> None:
+        self.holds: set[Partition] = set()
+
+    async def given(self, partitions: Sequence[Partition]) -> None:
+        self.holds |= set(partitions)
+
+    async def taken(self, partitions: Sequence[Partition], *, lost: bool) -> None:
+        self.holds -= set(partitions)
 
 
 def test_kafka_is_cut_off_and_comes_back(
@@ -164,3 +181,23 @@ def test_a_second_consumer_takes_over_in_the_middle_of_a_batch(
             terminated(second)
     place.load(users)
     assert place.digest() == loaded
+
+
+async def test_leaving_a_group_takes_no_longer_than_it_may(stream: Stream) -> None:
+    """A broker that stands still does not answer whoever leaves."""
+    topic = Topic(
+        form="receipts", name=stream.topic("receipts"), group="leaving", cluster=Cluster(brokers=stream.kafka.brokers)
+    )
+    left = KafkaLog(topic, close_seconds=0.5)
+    member = Holder()
+    left.join(member)
+    while not member.holds:
+        await left.poll()
+    stream.kafka.freeze()
+    try:
+        with capture_logs() as told:
+            await left.close()
+    finally:
+        stream.kafka.thaw()
+    assert not member.holds
+    assert [line["event"] for line in told] == ["kafka-not-left"]

@@ -32,6 +32,9 @@ from retrograph.loading.events import Received
 POLL_SECONDS: Final = 0.1
 COMMITTED_SECONDS: Final = 3.0
 MOST_POLLED: Final = 2_000
+CLOSE_SECONDS: Final = 30.0
+"""How long leaving the group may take. The client has been seen not to return from it where a rebalance was under way;
+a member that is gone without it is missed after its session's time, and what it had not committed comes again."""
 
 _LOST: Final = "its committed offset is not in the topic any more: say where to go on with `retrograph live reset`"
 
@@ -41,8 +44,9 @@ _log = structlog.get_logger()
 class KafkaLog:
     """See `live.log.Log`."""
 
-    def __init__(self, topic: Topic, *, session_seconds: float = 45.0) -> None:
+    def __init__(self, topic: Topic, *, session_seconds: float = 45.0, close_seconds: float = CLOSE_SECONDS) -> None:
         self._topic = topic
+        self._close_seconds = close_seconds
         self._polls = ThreadPoolExecutor(1, f"kafka-{topic.name}")
         self._commits = ThreadPoolExecutor(1, f"kafka-{topic.name}-commits")
         self._told: dict[int, float] = {}
@@ -101,8 +105,12 @@ class KafkaLog:
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
+        closed = loop.run_in_executor(self._polls, self._consumer.close)
         try:
-            await loop.run_in_executor(self._polls, self._consumer.close)
+            async with asyncio.timeout(self._close_seconds):
+                await closed
+        except TimeoutError:
+            _log.warning("kafka-not-left", topic=self._topic.name, group=self._topic.group, seconds=self._close_seconds)
         finally:
             self._polls.shutdown(wait=False)
             self._commits.shutdown(wait=False)
