@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from tests.browser.archive import write_files
+from tests.browser.archive import upload, write_files
 from tests.browser.looking import ended
-from tests.browser.stage import Stage
+from tests.browser.stage import READER, Stage
 from tests.integration.server_process import wait_for
 
 SOMEBODY: Final = "user-0000003"
@@ -73,15 +73,18 @@ def _identity(stage: Stage) -> str:
 
 
 def _files(stage: Stage) -> str:
-    uri = write_files(stage.files / "archive-2017", 24, broken=2)
-    job = stage.start("archive-2017", "events", uri=uri, events="receipts")
+    folder = stage.files / "archive-2017"
+    write_files(folder, 24, broken=2)
+    uri = upload(stage.gateway, folder)
+    job = stage.start("archive-2017", "events", uri=uri, events="receipts", credentials=READER)
     wait_for(lambda: ended(stage, "archive-2017"), "the files")
     return str(job["job_id"])
 
 
 def _files_again(stage: Stage) -> str:
     """Without a key, so that they are known to be the same."""
-    body = {"kind": "events", "uri": f"file://{stage.files}/archive-2017", "pattern": "*.gz", "events": "receipts"}
+    uri = stage.job("archive-2017")["spec"]["source"]["uri"]
+    body = {"kind": "events", "uri": uri, "pattern": "*.gz", "events": "receipts", "credentials": READER}
     first = stage.ask("POST", "/jobs", body)["job"]["key"]
     wait_for(lambda: ended(stage, first), "the files")
     again = stage.ask("POST", "/jobs", body)["job"]
