@@ -1,5 +1,6 @@
 """A page that moves while somebody reads, types and chooses; and one without JavaScript, or without a session."""
 
+import asyncio
 import re
 
 import pytest
@@ -115,6 +116,42 @@ async def test_a_page_says_how_old_it_is_while_the_network_is_away(page: Page) -
     await expect(page.locator("#toasts")).to_contain_text("did not answer")
     await page.context.set_offline(False)
     await live(page)
+
+
+async def test_what_is_sent_while_the_server_is_away_is_not_sent_and_stays_typed(page: Page, stage: Stage) -> None:
+    job = stage.start("asked-while-away", rate_limit=20)
+    await open_list(page, "/identity?q=asked-while-away")
+    key = page.locator("input[name=key]")
+    await asyncio.to_thread(stage.server.kill)
+    await expect(page.locator("#connection")).to_have_attribute("data-state", "lost", timeout=PATIENCE)
+    await key.fill("half-typed")
+    await page.get_by_role("button", name="Dry run", exact=True).click()
+    await expect(page.locator("#toasts")).to_contain_text("Nothing was sent")
+    await row(page, job).get_by_role("button", name="Actions of asked-while-away").click()
+    await page.get_by_role("menuitem", name="Cancel job…").click()
+    await expect(page.locator("#toasts")).to_contain_text("nothing was asked of it")
+    await expect(key).to_have_value("half-typed")
+
+    await asyncio.to_thread(stage.server.start)
+    await live(page)
+    await expect(key).to_have_value("half-typed")
+    await moved(page, job)
+    await page.get_by_role("button", name="Dry run", exact=True).click()
+    await page.wait_for_url(re.compile("/jobs/"))
+    started = stage.ask("GET", f"/jobs/{page.url.rpartition('/')[2]}")
+    assert (started["key"].partition(":")[0], started["processed"]) == ("half-typed", 0)
+    await expect(page.locator("#content")).to_contain_text(re.compile("dry run", re.IGNORECASE))
+    stage.server.cli.run("jobs", "cancel", "asked-while-away")
+
+
+async def test_what_is_sent_after_the_session_has_ended_stays_typed(page: Page) -> None:
+    await open_list(page, "/identity")
+    key = page.locator("input[name=key]")
+    await key.fill("typed-before-it-ended")
+    await page.context.clear_cookies()
+    await page.get_by_role("button", name="Dry run", exact=True).click()
+    await expect(page.locator("#toasts")).to_contain_text("Your session has ended", timeout=PATIENCE)
+    await expect(key).to_have_value("typed-before-it-ended")
 
 
 async def test_a_menu_stays_open_when_what_stands_before_it_comes_goes_or_changes_places(page: Page) -> None:

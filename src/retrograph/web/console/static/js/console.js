@@ -6,6 +6,7 @@ import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startSelection } from "./selection.js";
 import { startAppearance } from "./appearance.js";
+import { startSending } from "./sending.js";
 import { startTimes, localise } from "./times.js";
 import { startTips } from "./tips.js";
 
@@ -14,6 +15,7 @@ startAppearance();
 startMenus();
 startTips();
 startDialogs();
+startSending();
 startSelection();
 startKeys();
 startCopy();

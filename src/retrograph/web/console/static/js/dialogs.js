@@ -1,5 +1,6 @@
 // What asks before it acts. A link or button marked `data-dialog` leads to a page that asks; here that page's question
 // opens in the dialog instead. Its form is sent from there; the answer is a sentence, or the question again.
+import { end } from "./live.js";
 import { localise } from "./times.js";
 import { toast } from "./toasts.js";
 
@@ -9,7 +10,7 @@ let opener = null;
 async function ask(url) {
   opener = document.activeElement;
   const response = await fetch(url, { headers: { "X-Fragment": "dialog", Accept: "text/html" }, redirect: "manual" });
-  if (response.type === "opaqueredirect" || response.status === 401) return location.assign(url);
+  if (response.type === "opaqueredirect" || response.status === 401) return end();
   show(await response.text());
 }
 
@@ -52,7 +53,7 @@ function addressOf(form, submitter) {
   return url.href;
 }
 
-const fallBack = (url) => () => location.assign(url);
+const unanswered = () => toast("The server did not answer; nothing was asked of it.", "warn");
 
 export function startDialogs() {
   const box = dialog();
@@ -67,7 +68,7 @@ export function startDialogs() {
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     link.closest("[popover]")?.hidePopover();
-    ask(link.href).catch(fallBack(link.href));
+    ask(link.href).catch(unanswered);
   });
   document.addEventListener("submit", (event) => {
     const { target: form, submitter } = event;
@@ -76,8 +77,7 @@ export function startDialogs() {
       send(form, submitter);
     } else if (submitter?.hasAttribute("data-dialog")) {
       event.preventDefault();
-      const url = addressOf(form, submitter);
-      ask(url).catch(fallBack(url));
+      ask(addressOf(form, submitter)).catch(unanswered);
     }
   });
   box.addEventListener("click", (event) => event.target === box && box.close());

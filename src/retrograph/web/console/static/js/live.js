@@ -34,7 +34,18 @@ async function rendered(url) {
   return response.ok ? response.text() : null;
 }
 
-function end() {
+// Whether the server answers and still lets in; else it says why not.
+export async function answers() {
+  try {
+    if ((await rendered(PROBE)) !== null) return true;
+  } catch {
+    // Said below, like an answer that is none.
+  }
+  if (!ended) toast("The server does not answer. Nothing was sent; what you typed stays here.", "warn");
+  return false;
+}
+
+export function end() {
   if (ended) return;
   ended = true;
   stream?.close();
