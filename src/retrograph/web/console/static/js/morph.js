@@ -13,13 +13,15 @@ function isBeingRead(node) {
   return selection !== null && !selection.isCollapsed && selection.containsNode(node, true);
 }
 
-const holdsMenu = (node) =>
-  node.nodeType === Node.ELEMENT_NODE && (isHeld(node) || node.querySelector(":popover-open") !== null);
+const isInUse = (node) =>
+  node.nodeType === Node.ELEMENT_NODE &&
+  (isHeld(node) || node.querySelector(":popover-open") !== null || node.contains(document.activeElement));
 
 // Makes `match` the next child, where `place` is now, and returns what comes after it. An element that is moved leaves
-// the page for a moment, which closes a menu in it: so one with an open menu stays, and what is before it goes behind it.
+// the page for a moment, which closes a menu in it and takes its focus: so one in use stays, and what is before it goes
+// behind it.
 function bring(parent, match, place) {
-  if (!holdsMenu(match)) {
+  if (!isInUse(match)) {
     parent.insertBefore(match, place);
     return place;
   }
@@ -37,6 +39,17 @@ function alike(one, other) {
     one.nodeName === other.nodeName &&
     (one.nodeType !== Node.ELEMENT_NODE || one.id === other.id)
   );
+}
+
+// The next child that may become `wanted`. What comes before it may have gone: were all that follows made anew for that,
+// what was typed there would be lost.
+function successor(place, wanted) {
+  if (place && alike(place, wanted)) return place;
+  if (!place || wanted.nodeType !== Node.ELEMENT_NODE) return null;
+  for (let later = place.nextSibling; later; later = later.nextSibling) {
+    if (!later.id && alike(later, wanted) && later.getAttribute("class") === wanted.getAttribute("class")) return later;
+  }
+  return null;
 }
 
 function morphAttributes(current, wanted) {
@@ -64,7 +77,7 @@ export function morphChildren(current, wanted) {
   let place = current.firstChild;
   for (const next of [...wanted.childNodes]) {
     let match = next.id ? known.get(next.id) : null;
-    if (!match && place && alike(place, next)) match = place;
+    match ??= successor(place, next);
     if (!match) {
       current.insertBefore(document.importNode(next, true), place);
       continue;
