@@ -122,11 +122,13 @@ async def split(stage: Stage) -> str:
     async with stage.graph() as graph:
         writer = IdentityWriter(graph, CLOCK)
 
-        async def singles() -> None:
-            for fact in (*alone, *again):
+        async def singles(facts: Sequence[IdentityFacts]) -> None:
+            for fact in facts:
                 await writer.join([fact])
 
-        processed, _ = await asyncio.gather(stage.backfill(others), singles())
+        each = [*alone, *again]
+        streams = [singles(each[lane :: writer.lanes]) for lane in range(writer.lanes)]
+        processed, *_ = await asyncio.gather(stage.backfill(others), *streams)
     return f"{processed:,} users by a backfill, {len(alone):,} meanwhile one by one, {len(again):,} of all once more"
 
 

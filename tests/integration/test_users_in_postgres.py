@@ -16,6 +16,7 @@ from tests.integration.command_line import CommandLine
 
 pytestmark = pytest.mark.server
 
+UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 MAPPED = {"email": "email", "phone": "phones.number:at=seen"}
 
 
@@ -132,3 +133,32 @@ def _reached(cli: CommandLine, processed: int) -> Any:
         if shown["state"] == "running" and shown["processed"] >= processed:
             return shown
     raise AssertionError("the job did not come so far")
+
+
+@pytest.mark.parametrize(
+    ("id_type", "owner_type", "ids", "owners"),
+    [
+        pytest.param("text", "varchar(4)", ["abcd", "abcdef"], ["abcd"], id="shorter-text"),
+        pytest.param("text", "char(6)", ["abcd", "abcdef"], ["abcdef"], id="padded-text"),
+        pytest.param("bigint", "integer", ["7", "5000000000"], ["7"], id="smaller-number"),
+        pytest.param("uuid", "uuid", [UUID], [UUID], id="uuid"),
+        pytest.param("text", "side", ["left", "right"], ["left"], id="enumeration"),
+    ],
+)
+async def test_a_child_belongs_to_the_user_of_exactly_its_id_whatever_the_columns_hold(
+    made: Database, id_type: str, owner_type: str, ids: list[str], owners: list[str]
+) -> None:
+    made.sql(
+        "CREATE TYPE side AS ENUM ('left', 'right');"
+        f"ALTER TABLE users ALTER user_id TYPE {id_type} USING user_id::{id_type};"
+        f"ALTER TABLE phones ALTER user_id TYPE {owner_type} USING user_id::{owner_type};"
+    )
+    for user_id in ids:
+        made.sql(f"INSERT INTO users VALUES ('{user_id}', '2017-01-01', NULL)")
+    for owner in owners:
+        made.sql(f"INSERT INTO phones VALUES ('{owner}', 'of {owner}', NULL)")
+
+    rows = await walked(made.url, page=100)
+
+    found = {row.key: [each.value for each in row.identifiers] for row in rows}
+    assert found == {user_id: [f"of {user_id}"] if user_id in owners else [] for user_id in ids}

@@ -7,6 +7,7 @@ are generic, and who is linked with whom, is nowhere stored: it follows from the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from retrograph.facts import Identifier, IdentityFacts, Sighting
@@ -32,7 +33,7 @@ class SightingRow(NamedTuple):
     value: str
     first_seen_at: int | None
     last_seen_at: int | None
-    sources: list[str]
+    sources: tuple[str, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,7 +119,7 @@ def identifiers_of(facts: Sequence[IdentityFacts]) -> dict[Identifier, str | Non
             found.setdefault(identifier, None)
         for identifier, name in fact.blocked.items():
             found[identifier] = join_blocked(found.get(identifier), name)
-    return dict(sorted(found.items()))
+    return {identifier: found[identifier] for identifier in sorted(found)}
 
 
 def merge_identity(stored: StoredIdentity, facts: IdentityFacts) -> IdentityChanges:
@@ -150,5 +151,10 @@ def _merge_edge(
 
 
 def _row(identifier: Identifier, sighting: Sighting) -> SightingRow:
-    sources = list(sighting.sources) if len(sighting.sources) < 2 else sorted(sighting.sources)
-    return SightingRow(identifier.type, identifier.value, sighting.first_seen_at, sighting.last_seen_at, sources)
+    first, last, sources = sighting
+    return SightingRow(*identifier, first, last, _in_order(sources))
+
+
+@lru_cache(maxsize=1_024)
+def _in_order(sources: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(sources))

@@ -11,8 +11,22 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, Select, String, and_, func, or_, select, tuple_, type_coerce
-from sqlalchemy.types import Uuid
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Connection,
+    Select,
+    String,
+    and_,
+    any_,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+)
+from sqlalchemy.types import Enum, Integer, Uuid
 
 from retrograph.errors import RetrographError
 from retrograph.sources.users_instants import Instants, earlier, julian, millis, position_of
@@ -179,10 +193,19 @@ class UsersWalk:
             for found in places:
                 assert found.by is not None
                 columns = [found.by, found.column, *([self._instants.read(found.at)] if found.at is not None else [])]
-                statement = select(*columns).select_from(table).where(found.by.in_(list(users)))
+                statement = select(*columns).select_from(table).where(self._owned(found.by, list(users)))
                 for owner, value, *at in connection.execute(statement):
                     if value is not None and owner in users:
                         users[owner].identifiers.extend(_values(found, value, millis(at[0]) if at else None))
+
+    def _owned(self, by: Column[Any], ids: list[Any]) -> Any:
+        """Rows of these users. Where an array can be sent, it is one parameter: nothing is made anew for a page."""
+        if self._table.dialect == "postgresql":
+            user_id = self._shape.user_id.type
+            for family, sent in ((String, String()), (Integer, user_id), (Uuid, user_id)):
+                if isinstance(by.type, family) and isinstance(user_id, family) and not isinstance(by.type, Enum):
+                    return by == any_(literal(ids, ARRAY(sent)))
+        return by.in_(ids)
 
 
 def _read(cursor: str | None) -> _After | None:
@@ -197,7 +220,11 @@ def _read(cursor: str | None) -> _After | None:
 def _values(found: Found, value: Any, at: int | None) -> list[RawIdentifier]:
     """The texts that a column holds: one, or those of a list; in JSON those at the path."""
     place = found.place
-    texts = (value,) if isinstance(value, str) and not place.path else _texts(_member(value, place.path))
+    if place.path:
+        value = _member(value, place.path)
+    if isinstance(value, str):
+        return [RawIdentifier(place.type, value, at, found.source)] if value and not value.isspace() else []
+    texts = _texts(value)
     return [RawIdentifier(place.type, text, at, found.source) for text in texts if text and not text.isspace()]
 
 

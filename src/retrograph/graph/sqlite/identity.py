@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, groupby
 from typing import Any, Final
 
@@ -80,7 +80,7 @@ def _json(connection: sqlite3.Connection, statement: str, keys: str) -> list[Any
 def _write(connection: sqlite3.Connection, changes: Sequence[IdentityChanges], now: int) -> int:
     _many(connection, sql.WRITE_USERS, [(change.user_id, change.first_seen_at, now) for change in changes])
     created = [
-        (change.user_id, row.type, row.value, row.first_seen_at, row.last_seen_at, _text(row.sources))
+        (change.user_id, row.type, row.value, row.first_seen_at, row.last_seen_at, _sources(row.sources))
         for change in changes
         for row in change.created
     ]
@@ -88,7 +88,7 @@ def _write(connection: sqlite3.Connection, changes: Sequence[IdentityChanges], n
     updated = connection.executemany(
         sql.UPDATE_EDGE,
         (
-            (row.first_seen_at, row.last_seen_at, _text(row.sources), change.user_id, row.type, row.value)
+            (row.first_seen_at, row.last_seen_at, _sources(row.sources), change.user_id, row.type, row.value)
             for change in changes
             for row in change.updated
         ),
@@ -98,6 +98,12 @@ def _write(connection: sqlite3.Connection, changes: Sequence[IdentityChanges], n
 
 def _text(value: Sequence[Any]) -> str:
     return _encode(value).decode()
+
+
+@lru_cache(maxsize=1_024)
+def _sources(sources: tuple[str, ...]) -> str:
+    """Few differ among many edges."""
+    return _text(sources)
 
 
 def _list(value: str | None) -> list[str]:
