@@ -21,9 +21,10 @@ from retrograph.loading.events import Received, Written
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
-BUFFERED_BATCHES: Final = 4
-"""Batches that may wait in a lane before its partition is paused. It is resumed at half of them: each time, what had
-been fetched ahead is fetched once more."""
+BUFFERED_BATCHES: Final = 12
+"""Batches that may wait in a lane before its partition is paused. It is resumed at half of them, because what had been
+fetched ahead is fetched once more, which takes about a second. So many that a lane that is as fast as Kafka is never
+paused: with four, which is what one poll brings, it was paused after every poll."""
 
 _log = structlog.get_logger()
 
