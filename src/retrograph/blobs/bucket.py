@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from retrograph.blobs.blobs import BLOCK_BYTES
 from retrograph.blobs.place import Found, ObjectChanged, ObjectForbidden, ObjectGone
-from retrograph.blobs.s3 import refuses_one_object, translated
+from retrograph.blobs.s3 import is_wordless, refuses_one_object, translated
 from retrograph.clock import to_millis
 from retrograph.errors import MissingExtra, RetrographError, UsageError
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _PAGE: Final = 1_000
+TRIED: Final = 10
+"""Objects of which one must be readable, before there is a job."""
 _WITHOUT_ETAG: Final = "modified "
 _RANGE_BYTES: Final = 4 * BLOCK_BYTES
 """What is asked for at once. One answer for a large object would last as long as its events take to be written, and no
@@ -102,16 +104,36 @@ class Bucket:
             _check(cast("dict[str, Any]", seen), found)
             reader = await asyncio.to_thread(obstore.open_reader, self._store, found.key)
         except (BaseError, OSError, ValueError) as error:
-            raise self._of_object(found.key, error) from error
+            raise self._of_object(found.key, await self._in_words(found.key, error)) from error
 
         return cast(BinaryIO, _Sought(reader, partial(self._of_object, found.key)))
 
+    async def _in_words(self, key: str, error: Exception) -> Exception:
+        """An answer to HEAD has no words: where it refuses, a byte is asked for, whose refusal says why."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        if not is_wordless(error):
+            return error
+        try:
+            await obstore.get_range_async(self._store, key, start=0, end=1)
+        except (BaseError, OSError) as told:
+            return told
+        return error
+
     async def check(self) -> None:
         async for page in self.listed():
-            for found in page[:1]:
-                with suppress(ObjectGone, ObjectChanged):
-                    async for _ in self.read(found):
-                        break
+            refusal: ObjectForbidden | None = None
+            for found in page[:TRIED]:
+                try:
+                    with suppress(ObjectGone, ObjectChanged):
+                        async for _ in self.read(found):
+                            break
+                    return
+                except ObjectForbidden as error:  # each fails alone; whoever may read none of them may not read
+                    refusal = error
+            if refusal is not None:
+                raise refusal
             return
 
     async def ping(self) -> None:

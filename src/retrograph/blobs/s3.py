@@ -106,6 +106,8 @@ def translated(location: str, error: Exception) -> RetrographError:
         return NotFound(f"there is no bucket {location.removeprefix('s3://').partition('/')[0]}")
     if code in _ENTRY:
         return NotPermitted(f"{location} may not be read: {_ENTRY[code]}")
+    if code == "InvalidObjectState":
+        return NotPermitted(f"{location} is archived: it can be read once it has been restored")
     if code in _ELSEWHERE:
         region = _part("Region", error)
         where = f"in region {region}" if region else "in another region"
@@ -134,7 +136,16 @@ def translated(location: str, error: Exception) -> RetrographError:
 
 def refuses_one_object(known: RetrographError, error: Exception) -> bool:
     """Whether S3 lets whoever asks in, and only keeps this object from them."""
-    return isinstance(known, NotPermitted) and _part("Code", error) not in _ENTRY
+    code = _part("Code", error) or ""
+    return isinstance(known, NotPermitted) and (code in _OF_OBJECT or code.startswith("KMS."))
+
+
+def is_wordless(error: Exception) -> bool:
+    """Whether it is a refusal that does not say why."""
+    from obstore import exceptions as theirs
+
+    refused = theirs.PermissionDeniedError | theirs.UnauthenticatedError | PermissionError
+    return isinstance(error, refused) and _part("Code", error) is None
 
 
 _ENTRY: Final = {
@@ -143,6 +154,8 @@ _ENTRY: Final = {
     "ExpiredToken": "the AWS credentials have expired",
     "InvalidToken": "the AWS session token is not valid",
 }
+_OF_OBJECT: Final = frozenset({"AccessDenied", "InvalidObjectState"})
+"""What S3 says of one object to somebody whom it knows."""
 _BUSY: Final = frozenset({"SlowDown", "ServiceUnavailable", "RequestLimitExceeded", "Throttling"})
 _ELSEWHERE: Final = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IncorrectEndpoint"})
 _UNREACHED: Final = "error sending request"

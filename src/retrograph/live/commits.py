@@ -80,11 +80,15 @@ class Commits:
                 await self._once()
         except Exception as error:
             _log.warning(
-                "not-committed", topic=self._partition.topic, partition=self._partition.number, error=str(error)
+                "not-committed",
+                topic=self._partition.topic,
+                partition=self._partition.number,
+                error=str(error) or f"no answer within {LAST_SECONDS:g} s",
             )
 
     async def drop(self) -> None:
-        """Ends at once. A commit that has been sent may still arrive: what it says is true."""
+        """Ends at once. A commit that has been sent may still arrive: what it says is true. Where it arrives after one
+        of the partition's next member, it takes the group back a little, and what it takes back comes again."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -97,6 +101,8 @@ class Commits:
 
     async def _once(self) -> None:
         some = tuple(self._written)
+        if not some:  # it was committed, and telling of it failed
+            return
         try:
             await self._commit(self._partition, some[-1].batch[-1].offset + 1)
         except Exception:

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -19,6 +20,8 @@ from retrograph.live.dead_letters import DeadLetters, dead_letter
 from retrograph.live.log import Log, Partition, Record
 from retrograph.loading.events import Received, Written
 
+BATCH: Final = "batch"
+COMMIT: Final = "commit"
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
 BUFFERED_BATCHES: Final = 12
@@ -70,7 +73,8 @@ class Lane:
         self._buffer: deque[Record] = deque()
         self._ready = asyncio.Event()
         self._finishing = False
-        self._commits = Commits(partition, means.log.commit, self._insist, self._count)
+        self._waits: dict[str, str] = {}
+        self._commits = Commits(partition, means.log.commit, partial(self._insist, what=COMMIT), self._count)
         self._task = asyncio.ensure_future(self._run())
 
     @property
@@ -91,7 +95,7 @@ class Lane:
         self._finishing = True
         self._ready.set()
         self._commits.close()
-        if self.partition not in self._means.tally.waiting:
+        if BATCH not in self._waits:
             await asyncio.wait([self._task], timeout=seconds)
         await self._stop()
         await self._commits.last()
@@ -135,28 +139,34 @@ class Lane:
             await self._insist(bury)
         self._commits.add(Done(batch, written))
 
-    async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def _insist(self, step: Callable[[], Awaitable[None]], what: str = BATCH) -> None:
         """Repeats a step until it succeeds: each may be repeated, and none may be left out. A lane that is to finish
-        tries once, since somebody waits for it."""
+        tries once, since somebody waits for it. `what`: the batch under way, or the commit beside it."""
         wait = FIRST_WAIT_SECONDS
-        waiting = self._means.tally.waiting
-        told = ""
         while True:
             try:
                 await step()
             except Exception as error:
                 if self._finishing:
                     raise
-                if told != str(error):
+                if self._waits.get(what) != str(error):
                     self._tell(error)
-                waiting[self.partition] = told = str(error)
+                self._waits[what] = str(error)
+                self._show()
                 await self._means.clock.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
             else:
-                if told and waiting.get(self.partition) == told:  # not what a commit beside it waits for
-                    del waiting[self.partition]
+                if self._waits.pop(what, None) is not None:
+                    self._show()
                     _log.info("live-resumed", topic=self.partition.topic, partition=self.partition.number)
                 return
+
+    def _show(self) -> None:
+        """What the lane waits for, in words: what its batch does counts for more."""
+        if self._waits:
+            self._means.tally.waiting[self.partition] = self._waits.get(BATCH) or self._waits[COMMIT]
+        else:
+            self._means.tally.waiting.pop(self.partition, None)
 
     def _tell(self, error: Exception) -> None:
         bound = _log.bind(topic=self.partition.topic, partition=self.partition.number)

@@ -6,6 +6,7 @@ absolute: an object that is read twice counts once.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -142,8 +143,9 @@ class EventFileLoad:
                 await self._take(entry, payloads, progress, permit, at_byte=False)
         finally:
             file.close()
-        # It was read in many requests, which are not bound to its version.
-        (await self._place.opened(_found(entry))).close()
+        # It was read in many requests, which are not bound to its version. What has gone since was read whole.
+        with suppress(ObjectGone):
+            (await self._place.opened(_found(entry))).close()
         progress.read = entry.size
 
     async def _blocks(self, found: Found, start: int) -> AsyncIterator[bytes]:

@@ -11,7 +11,7 @@ from obstore import exceptions as theirs
 
 from retrograph.blobs.blobs import BLOCK_BYTES, Blobs
 from retrograph.blobs.local import LocalFiles
-from retrograph.blobs.s3 import S3Objects, translated
+from retrograph.blobs.s3 import S3Objects, is_wordless, refuses_one_object, translated
 from retrograph.errors import ConfigurationError, DependencyDown, MissingExtra, NotFound, RetrographError, UsageError
 from tests.unit.upstream.support import serving
 
@@ -129,3 +129,26 @@ def test_a_store_that_cannot_be_reached_is_told_by_its_address() -> None:
     found = translated("s3://bucket/x", OSError(told))
     assert isinstance(found, DependencyDown)
     assert str(found) == "s3://bucket/x cannot be read: http://127.0.0.1:1 does not answer"
+
+
+@pytest.mark.parametrize(
+    ("code", "one_object"),
+    [
+        ("AccessDenied", True),
+        ("InvalidObjectState", True),
+        ("KMS.DisabledException", True),
+        ("ExpiredToken", False),
+        ("RequestTimeTooSkewed", False),
+        ("AccountProblem", False),
+    ],
+)
+def test_only_what_s3_says_of_one_object_is_that_objects_own(code: str, one_object: bool) -> None:
+    error = theirs.PermissionDeniedError(f"Server returned 403: <Error><Code>{code}</Code></Error>")
+    assert refuses_one_object(translated("s3://bucket/key", error), error) is one_object
+    assert not is_wordless(error)
+
+
+def test_a_refusal_without_words_is_nobodys_yet() -> None:
+    error = theirs.PermissionDeniedError("Server returned 403: No Body")
+    assert is_wordless(error)
+    assert not refuses_one_object(translated("s3://bucket/key", error), error)

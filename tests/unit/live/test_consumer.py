@@ -317,13 +317,33 @@ async def test_a_partition_is_not_handed_over_before_its_last_commit_has_an_answ
         assert (scene.log.committed, scene.tally.events) == ({FIRST: 4}, 4)
 
 
+async def test_a_batch_beside_a_commit_that_is_refused_is_finished_before_its_partition_is_handed_over() -> None:
+    async with running() as scene:
+        released = scene.graph.hold("d")
+        scene.log.answers.clear()
+        scene.log.publish(FIRST, "a", "b", "c", "d")
+        await scene.until(lambda: scene.graph.tried["d"])
+        scene.log.refuses_commits = 1_000_000
+        scene.log.answers.set()
+        await scene.until(lambda: scene.tally.waiting)
+        taking = asyncio.create_task(scene.log.take(FIRST))
+        await asyncio.sleep(0.01)
+        assert not taking.done()
+        scene.log.refuses_commits = 0
+        released.set()
+        await taking
+        assert (scene.graph.written, scene.log.committed) == (["a", "b", "c", "d"], {FIRST: 4})
+
+
 async def test_a_last_commit_that_is_refused_is_given_up_with_one_try() -> None:
     async with running() as scene:
         scene.log.refuses_commits = 1_000_000
         scene.log.publish(FIRST, "a")
         await scene.until(lambda: scene.tally.waiting)
+        before = len(scene.log.commits)
         await scene.log.take(FIRST)
         tries = len(scene.log.commits)
+        assert before < tries
         await scene.polls()
         assert (len(scene.log.commits), scene.log.committed, scene.tally.events) == (tries, {}, 0)
         assert scene.tally.waiting == {}

@@ -33,6 +33,8 @@ LARGEST_BYTES: Final = 100_000_000
 """As much as a broker takes in one request. A dead letter is larger than its event, because of its headers: with the
 usual limit the largest event that a topic holds could not be buried, and its partition would wait for ever."""
 
+_NOT_ALLOWED: Final = (KafkaError.INVALID_CONFIG, KafkaError.POLICY_VIOLATION, KafkaError.INVALID_REQUEST)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -89,10 +91,18 @@ class KafkaDeadLetters:
         return self._made
 
     def _ensure(self, topic: str) -> None:
-        """Makes the topic where there is none, with what the cluster gives new ones, except for the limit of size."""
+        """Makes the topic where there is none, with what the cluster gives new ones, except for the limit of size; a
+        cluster that does not allow so large a limit gives its own."""
         if topic in metadata(self._cluster).topics:
             return
-        wanted = NewTopic(topic, 1, config={"max.message.bytes": str(LARGEST_BYTES)})
+        try:
+            self._create(NewTopic(topic, 1, config={"max.message.bytes": str(LARGEST_BYTES)}))
+        except KafkaException as error:
+            if error.args[0].code() not in _NOT_ALLOWED:
+                raise
+            self._create(NewTopic(topic, 1))
+
+    def _create(self, wanted: NewTopic) -> None:
         for begun in admin_of(self._cluster).create_topics([wanted]).values():
             try:
                 begun.result(ASK_SECONDS)

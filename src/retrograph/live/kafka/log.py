@@ -104,6 +104,7 @@ class KafkaLog:
         self._interrupted = True
 
     async def close(self) -> None:
+        self._interrupted = True
         loop = asyncio.get_running_loop()
         closed = loop.run_in_executor(self._polls, self._consumer.close)
         try:
