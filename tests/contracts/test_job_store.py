@@ -72,6 +72,7 @@ async def test_credentials_of_jobs_that_an_older_version_made_are_known_after_th
 
     def older(connection: Connection) -> None:
         connection.execute(text("DROP INDEX jobs_listed_by_credentials"))
+        connection.execute(text("DROP INDEX job_objects_in_error"))
         connection.execute(text("ALTER TABLE jobs DROP COLUMN credentials"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0010'"))
 

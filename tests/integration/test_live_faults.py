@@ -151,7 +151,7 @@ def test_a_store_that_is_down_at_the_start_is_told_in_one_sentence(place: Place,
 def test_a_consumer_that_is_told_to_end_in_the_middle_of_its_work_leaves_the_rest(
     place: Place, stream: Stream, users: list[str], events: list[Event], loaded: Any
 ) -> None:
-    often = events * 8
+    often = events * 60
     stream.publish(often)
     with stream.consuming(place.cli) as process:
         until(lambda: stream.left() < len(often), "something is done with")

@@ -1,10 +1,9 @@
 """The file of flags as it is written, YAML or JSON: every mistake in it is named before anything is believed."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
-import yaml
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from retrograph.errors import ConfigurationError
@@ -37,33 +36,12 @@ class _Document(Struct, forbid_unknown_fields=True, frozen=True):
     internal_users: _InternalUsers = _InternalUsers()
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is written twice: the one that loses would be lost without a word."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is written twice", key.start_mark
-                )
-            seen.add(key.value)
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
-
-
 def read_flags(content: bytes, name: str) -> FlagSet:
     """The flags of a document. Raises ConfigurationError, which says where the mistake is."""
+    from retrograph.flags.written import written  # where no flags are configured, nobody needs the library of YAML
+
     try:
-        # A JSON document is a YAML document as well.
-        written = yaml.load(content, _Loader)
-        document = msgspec.convert(written, _Document)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{name}, line {mark.line + 1}" if mark is not None else name
-        raise ConfigurationError(f"{where}: {error.problem or error.context}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"{name} is neither YAML nor JSON: {_first_line(error)}") from error
+        document = msgspec.convert(written(content, name), _Document)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{name}: {error}") from error
     internal = document.internal_users
@@ -114,7 +92,3 @@ def _clean(raw: str, where: str) -> str:
         return clean_id(raw)
     except InvalidId as error:
         raise ConfigurationError(f"{where}, id {raw[:40]!r}: {error}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

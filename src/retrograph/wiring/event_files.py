@@ -22,6 +22,7 @@ from retrograph.service import Service
 from retrograph.sources.event_files import EventFiles, Wanted
 from retrograph.wiring.files_chosen import Events, FilesChosen, chosen_of
 from retrograph.wiring.flags import open_gate
+from retrograph.wiring.identity import check_extra
 from retrograph.wiring.places import check_role, place_of, profile_of
 from retrograph.wiring.purchases import Target
 from retrograph.wiring.service import open_service
@@ -209,6 +210,8 @@ async def check_files(settings: Settings, chosen: FilesChosen) -> None:
     """Sees that the place may be listed and read. Raises UsageError, NotFound, NotPermitted, DependencyDown."""
     if chosen.gate and settings.flags.file is None and settings.flags.provider is None:
         raise UsageError("there is no gate: it is made of flags, and RETROGRAPH_FLAGS_FILE is not set", field="gate")
+    if chosen.events in ("identity", "auto"):
+        check_extra()
     place = _place(settings, chosen)
     await check_role(profile_of(settings.credentials, chosen.credentials))
     await place.check()

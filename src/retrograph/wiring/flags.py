@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from retrograph.blobs.blobs import WritableBlobs
 from retrograph.blobs.local import LocalFiles
@@ -11,12 +12,14 @@ from retrograph.blobs.s3 import S3Objects
 from retrograph.clock import Clock
 from retrograph.config import Settings
 from retrograph.errors import ConfigurationError, MissingExtra
-from retrograph.flags.changes import FlagChanges
 from retrograph.flags.flag_file import FlagFile
 from retrograph.flags.gate import Enrolled, FlagGate, Flags, Gate, OpenGate
 from retrograph.flags.listing import covered_users
 from retrograph.flags.locations import Locations
 from retrograph.flags.watched import WatchedFlags
+
+if TYPE_CHECKING:
+    from retrograph.flags.changes import FlagChanges
 
 
 def blobs_at(location: str) -> WritableBlobs:
@@ -119,6 +122,8 @@ def users_of_flag(settings: Settings, flags: FlagFile, key: str, extra: Iterable
     return covered_users(flags.flag(key), flags.coverage.flags, locations(settings), blobs_at, extra)
 
 
-def flag_changes(settings: Settings, file: FlagFile) -> FlagChanges:
+def flag_changes(settings: Settings, file: FlagFile) -> "FlagChanges":
     """What an operator may change about the flags of that file."""
+    from retrograph.flags.changes import FlagChanges
+
     return FlagChanges(file, locations(settings), blobs_at)

@@ -20,7 +20,6 @@ from retrograph.live.cluster import FORMS, Cluster, Form, Topic
 from retrograph.live.consumer import Consumer
 from retrograph.live.lane import Means, Tally, Writes
 from retrograph.loading.events import EventLoad, Factoids, IdentityEvents, Receipts
-from retrograph.loading.identity_events import JudgedEvents
 from retrograph.wiring.identity import check_extra, identifiers_of
 from retrograph.wiring.upstream import open_enrichment
 
@@ -192,6 +191,8 @@ async def open_live(
         }
         if any(topic.form == "identity" for topic in topics):
             check_extra()
+            from retrograph.loading.identity_events import JudgedEvents
+
             judge = JudgedEvents(identifiers_of(settings))
             writes["identity"] = EventLoad(IdentityEvents(IdentityWriter(graph, clock), judge), gate, graph.ping)
         yield Live(settings, topics, writes, clock)
