@@ -142,7 +142,9 @@ def _write_clusters(clusters: Mapping[str, str], file: Path) -> None:
 
 
 async def _serve(options: "SandboxOptions", write_ids: Path | None) -> None:
+    from retrograph.cli.sandbox_process import SAMPLE_ENDS
     from retrograph.sandbox import serve
+    from retrograph.sandbox.options import SAMPLE
 
     def ready(started: "Sandbox") -> None:
         if write_ids is not None:
@@ -150,6 +152,8 @@ async def _serve(options: "SandboxOptions", write_ids: Path | None) -> None:
             say(f"{written:,} user ids are in {write_ids}")
         print_line(f"RETROGRAPH_UPSTREAM={started.base_url}")
         sys.stdout.flush()
+        if options.data == SAMPLE:
+            say(f"what is bought here ends before {SAMPLE_ENDS}: load it with --as-of {SAMPLE_ENDS}")
         say("serving until Ctrl-C")
 
     await serve(options, ready)
